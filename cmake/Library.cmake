@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# libnightbook, shared and static: the rooms behind the public headers, with everything else hidden.
+
+set(NB_LIBRARY_ROOMS base kis ws night book session io client)
+set(objects)
+foreach(room IN LISTS NB_LIBRARY_ROOMS)
+    list(APPEND objects $<TARGET_OBJECTS:nb_${room}>)
+endforeach()
+
+foreach(kind SHARED STATIC)
+    string(TOLOWER ${kind} suffix)
+    add_library(nightbook_${suffix} ${kind} ${objects})
+    set_target_properties(nightbook_${suffix} PROPERTIES
+        OUTPUT_NAME nightbook EXPORT_NAME ${suffix} LINKER_LANGUAGE C
+        VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    target_include_directories(nightbook_${suffix} INTERFACE
+        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_link_libraries(nightbook_${suffix} PRIVATE jansson crypto archive)
+endforeach()
+target_link_options(nightbook_shared PRIVATE -Wl,--no-undefined -Wl,--as-needed)
+if(NB_SANITIZE)
+    target_link_options(nightbook_shared PRIVATE -fsanitize=${NB_SANITIZE})
+endif()
+
+include(CMakePackageConfigHelpers)
+configure_file(cmake/nightbook.pc.in nightbook.pc @ONLY)
+write_basic_package_version_file(nightbookConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(TARGETS nightbook_shared nightbook_static EXPORT nightbook)
+install(TARGETS nightbook)
+install(DIRECTORY include/nightbook DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT nightbook NAMESPACE nightbook:: FILE nightbookConfig.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/nightbook)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/nightbookConfigVersion.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/nightbook)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/nightbook.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES LICENSE NOTICE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
