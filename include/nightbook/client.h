@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A small blocking client for any server that speaks KIS's WebSocket protocol: KIS's look-alike, a nightbook
- * gateway, or another program's.
+ * A small blocking client for any server that speaks KIS's WebSocket protocol: KIS's look-alike, a
+ * nightbook gateway, or another program's.
  *
- * It connects once, subscribes with one request in flight, answers PINGPONG and PING, and gives every message. It
- * does not reconnect: a lost link is an event, and what to do is the caller's choice. One thread per client.
- * It refuses KIS's own address: the live session belongs to `nightbook serve`.
+ * It connects once, subscribes with one request in flight, answers PINGPONG and PING, and gives
+ * every message. It does not reconnect: a lost link is an event, and what to do is the caller's
+ * choice. One thread per client. It refuses KIS's own address: the live session belongs to
+ * `nightbook serve`.
  */
 #ifndef NIGHTBOOK_CLIENT_H
 #define NIGHTBOOK_CLIENT_H
@@ -20,7 +21,8 @@ typedef struct nb_client nb_client;
 
 typedef enum nb_event_kind {
     NB_EVENT_DATA,   /**< a data frame: `text` is the whole message, `frame` its split head */
-    NB_EVENT_ANSWER, /**< KIS's JSON answer to a (un)subscribe: tr_id, tr_key, rt_cd, msg_cd, msg1 */
+    NB_EVENT_ANSWER, /**< KIS's JSON answer to a (un)subscribe: tr_id, tr_key, rt_cd, msg_cd, msg1
+                      */
     NB_EVENT_MARK,   /**< a nightbook mark, when the address asked for `/+marks` */
     NB_EVENT_OTHER,  /**< any other text; shown, never interpreted */
     NB_EVENT_CLOSED  /**< the link is gone; `detail` says how */
@@ -30,7 +32,8 @@ typedef enum nb_event_kind {
 typedef struct nb_event {
     nb_event_kind kind;
     int64_t recv_ns;    /**< CLOCK_REALTIME at the read, UTC */
-    int64_t session_ns; /**< recv_ns on the server's stated session clock; equals recv_ns when it states none */
+    int64_t session_ns; /**< recv_ns on the server's stated session clock; equals recv_ns when it
+                           states none */
     nb_span text;       /**< the message's bytes */
     nb_frame frame;     /**< DATA only; record_count is 0 when the head could not be split */
     char tr_id[NB_TR_ID_MAX + 1], tr_key[NB_TR_KEY_MAX + 1]; /**< ANSWER only */
@@ -39,10 +42,11 @@ typedef struct nb_event {
 } nb_event;
 
 /**
- * Connect. Gets an approval key at the same address over plain HTTP first (loopback servers answer it; where there
- * is none, the key is empty).
+ * Connect. Gets an approval key at the same address over plain HTTP first (loopback servers answer
+ * it; where there is none, the key is empty).
  *
- * @param url  `ws://HOST[:PORT][/path]`. A path's first segment may hold nightbook's opt-ins (`/+last+marks`).
+ * @param url  `ws://HOST[:PORT][/path]`. A path's first segment may hold nightbook's opt-ins
+ * (`/+last+marks`).
  * @param timeout_ms  For connecting and the upgrade.
  * @retval NB_E_ARGUMENT  The address is not valid, or is KIS's own.
  * @retval NB_E_SYSTEM    Refused, unreachable; detail has the system's words.
@@ -52,8 +56,10 @@ typedef struct nb_event {
 NB_API nb_err nb_client_open(const char *url, int timeout_ms, nb_client **out, nb_error *error);
 NB_API void nb_client_close(nb_client *client);
 
-/** Queue a registration; it is sent, one in flight, from within nb_client_next(). The answer comes as an event. */
-NB_API nb_err nb_client_subscribe(nb_client *client, const char *tr_id, const char *tr_key, nb_error *error);
+/** Queue a registration; it is sent, one in flight, from within nb_client_next(). The answer comes
+ * as an event. */
+NB_API nb_err nb_client_subscribe(nb_client *client, const char *tr_id, const char *tr_key,
+                                  nb_error *error);
 
 /**
  * Wait for the next event.

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Every error nightbook can return: one table from which the enum, names, sentences, exit codes and docs/errors.md
- * are made.
+ * Every error nightbook can return: one table from which the enum, names, sentences, exit codes and
+ * docs/errors.md are made.
  *
- * A function that can fail returns nb_err: NB_OK (0), or a negative NB_E_*. On failure its outputs and its object are
- * unchanged unless its header says otherwise. "More bytes are needed" is a state, never an error.
+ * A function that can fail returns nb_err: NB_OK (0), or a negative NB_E_*. On failure its outputs
+ * and its object are unchanged unless its header says otherwise. "More bytes are needed" is a
+ * state, never an error.
  */
 #ifndef NIGHTBOOK_ERROR_H
 #define NIGHTBOOK_ERROR_H
@@ -23,7 +24,7 @@ typedef enum nb_error_class {
     NB_CLASS_FATAL = 70,  /**< a defect of nightbook; exit 70 */
     NB_CLASS_SYSTEM = 71, /**< the operating system refused; exit 71 */
     NB_CLASS_RETRY = 75,  /**< may go through later; exit 75 */
-    NB_CLASS_PEER = 76    /**< the other end of a connection broke the protocol or refused; exit 76 */
+    NB_CLASS_PEER = 76 /**< the other end of a connection broke the protocol or refused; exit 76 */
 } nb_error_class;
 
 /* X(name, value, class, sentence) */
@@ -58,10 +59,12 @@ typedef enum nb_err {
 #undef NB_ERROR_ENUM
 } nb_err;
 
-/** What failed, where. Owned by the caller; functions that take one accept NULL. Written on failure only. */
+/** What failed, where. Owned by the caller; functions that take one accept NULL. Written on failure
+ * only. */
 typedef struct nb_error {
     nb_err code;
-    size_t offset_bytes; /**< of the first byte not accepted, in the input of the call; 0 where there is none */
+    size_t offset_bytes; /**< of the first byte not accepted, in the input of the call; 0 where
+                            there is none */
     char detail[160];    /**< a sentence for people, NUL-terminated; never holds a secret */
 } nb_error;
 

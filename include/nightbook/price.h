@@ -21,13 +21,15 @@ typedef int64_t nb_price; /**< 1e-9 points */
 #define NB_PRICE_TEXT_MAX 24 /**< bytes that nb_price_print() may write, its NUL included */
 
 /**
- * Read decimal text: `-?[0-9]+(\.[0-9]{1,9})?`, all of it. No sign '+', exponent, blank, `nan` or locale.
+ * Read decimal text: `-?[0-9]+(\.[0-9]{1,9})?`, all of it. No sign '+', exponent, blank, `nan` or
+ * locale.
  *
  * @param[out] out       1e-9 points.
  * @param[out] decimals  May be NULL. Digits after the point, 0–9.
  * @retval NB_OK
  * @retval NB_E_FIELD   Not such a number; `error->offset_bytes` is the first byte not accepted.
- * @retval NB_E_RANGE   More than 9 decimals, or beyond int64 (INT64_MAX itself is NB_PRICE_UNDEF and refused).
+ * @retval NB_E_RANGE   More than 9 decimals, or beyond int64 (INT64_MAX itself is NB_PRICE_UNDEF
+ * and refused).
  */
 NB_API nb_err nb_price_parse(nb_span text, nb_price *out, int *decimals, nb_error *error);
 

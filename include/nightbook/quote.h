@@ -2,7 +2,8 @@
 /**
  * One record of a book TR (H0EUASP0, H0MFASP0) as a typed quote, and back to KIS's text.
  *
- * Decides nothing about the market: whether a book is crossed or stale is the book's matter (book.h).
+ * Decides nothing about the market: whether a book is crossed or stale is the book's matter
+ * (book.h).
  */
 #ifndef NIGHTBOOK_QUOTE_H
 #define NIGHTBOOK_QUOTE_H
@@ -25,7 +26,8 @@ typedef struct nb_level {
 /** A five-level book. 256 bytes, four cache lines; level 1 (best) first. */
 typedef struct nb_quote {
     int64_t recv_ns;  /**< receive time, UTC; set by the caller, decode leaves NB_TIME_UNDEF */
-    int64_t event_ns; /**< exchange time, UTC; set by the caller (night.h), decode leaves NB_TIME_UNDEF */
+    int64_t event_ns; /**< exchange time, UTC; set by the caller (night.h), decode leaves
+                         NB_TIME_UNDEF */
     nb_level ask[NB_LEVELS];
     nb_level bid[NB_LEVELS];
     int64_t total_ask_count, total_bid_count;       /**< orders; NB_INT_UNDEF: not told */
@@ -47,26 +49,27 @@ typedef struct nb_quote {
  *
  * @param tr         A row with is_book.
  * @param record     One record's bytes, without a trailing '^'. Borrowed for the call.
- * @param[out] out   Written on NB_OK only. Prices in 1e-9 points, NB_PRICE_UNDEF where KIS sends 0 with quantity 0, or
- *                   a blank; counts NB_INT32_UNDEF where KIS sends 0 or a blank.
+ * @param[out] out   Written on NB_OK only. Prices in 1e-9 points, NB_PRICE_UNDEF where KIS sends 0
+ * with quantity 0, or a blank; counts NB_INT32_UNDEF where KIS sends 0 or a blank.
  * @param[out] error May be NULL. Code, byte offset in `record`, and the field's name in detail.
  * @retval NB_E_WIDTH  Fewer fields than documented.
  * @retval NB_E_FIELD  A field is not of its kind.
- * @retval NB_E_RANGE  A number does not fit (prices int64 in 1e-9, level counts and quantities int32).
- * Cost: one pass; no allocation, locale or errno.   Threads: any.   Source: KIS 실시간-033, 실시간-065.
+ * @retval NB_E_RANGE  A number does not fit (prices int64 in 1e-9, level counts and quantities
+ * int32). Cost: one pass; no allocation, locale or errno.   Threads: any.   Source: KIS 실시간-033,
+ * 실시간-065.
  */
 NB_API nb_err nb_quote_decode(const nb_tr *tr, nb_span record, nb_quote *out, nb_error *error);
 
 /**
- * Write a quote as KIS does: one record, `decimals` decimals, undefined prices as zero, undefined counts as 0,
- * other undefined numbers as a blank. Decoding and encoding what KIS sends gives the same bytes for the documented
- * fields (a field past them is not kept in nb_quote).
+ * Write a quote as KIS does: one record, `decimals` decimals, undefined prices as zero, undefined
+ * counts as 0, other undefined numbers as a blank. Decoding and encoding what KIS sends gives the
+ * same bytes for the documented fields (a field past them is not kept in nb_quote).
  *
  * @param[out] out  Not NUL-terminated.
  * @retval NB_E_LIMIT  `capacity_bytes` is too small; `*size_bytes` unchanged.
  */
-NB_API nb_err nb_quote_encode(const nb_tr *tr, const nb_quote *quote, char *out, size_t capacity_bytes,
-                              size_t *size_bytes);
+NB_API nb_err nb_quote_encode(const nb_tr *tr, const nb_quote *quote, char *out,
+                              size_t capacity_bytes, size_t *size_bytes);
 
 #define NB_QUOTE_TEXT_MAX 1024 /**< bytes that nb_quote_encode() may need */
 

@@ -13,15 +13,15 @@
 extern "C" {
 #endif
 
-#define NB_TR_ID_MAX 15  /**< bytes of a tr_id, without NUL; KIS's are 8 */
-#define NB_TR_KEY_MAX 12 /**< bytes of a tr_key, without NUL (KIS 실시간-033: length 12) */
+#define NB_TR_ID_MAX 15   /**< bytes of a tr_id, without NUL; KIS's are 8 */
+#define NB_TR_KEY_MAX 12  /**< bytes of a tr_key, without NUL (KIS 실시간-033: length 12) */
 #define NB_FIELDS_MAX 128 /**< documented fields of one TR */
 
 /** What the text of a field is. The wire has text only; this says how it is read. */
 typedef enum nb_kind {
-    NB_KIND_CODE,     /**< 1–12 of [A-Z0-9]: the routing key */
-    NB_KIND_TIME,     /**< HHMMSS in KST, hours 00–29 */
-    NB_KIND_PRICE,    /**< decimal in 1e-9; a level's price `0…` with its quantity 0 means no level */
+    NB_KIND_CODE,  /**< 1–12 of [A-Z0-9]: the routing key */
+    NB_KIND_TIME,  /**< HHMMSS in KST, hours 00–29 */
+    NB_KIND_PRICE, /**< decimal in 1e-9; a level's price `0…` with its quantity 0 means no level */
     NB_KIND_COUNT,    /**< number of orders; 0 means "not told" */
     NB_KIND_QUANTITY, /**< contracts, ≥ 0 */
     NB_KIND_CHANGE,   /**< contracts, may be negative */
@@ -38,8 +38,8 @@ typedef struct nb_field {
 } nb_field;
 
 typedef struct nb_tr {
-    const char *id;          /**< "H0EUASP0" */
-    const char *title;       /**< English, one line */
+    const char *id;    /**< "H0EUASP0" */
+    const char *title; /**< English, one line */
     const char *title_ko;
     const nb_field *fields;
     uint16_t field_count;     /**< documented width */

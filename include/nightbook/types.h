@@ -2,9 +2,9 @@
 /**
  * The words every nightbook header uses: export mark, byte spans, and what "undefined" is.
  *
- * Times are int64_t nanoseconds and say so in their name (`recv_ns`, `event_ns`): UTC since 1970 unless the name
- * says `mono` (CLOCK_MONOTONIC). Functions are safe from any thread on distinct objects unless their header says
- * otherwise; none uses the locale or errno for its result.
+ * Times are int64_t nanoseconds and say so in their name (`recv_ns`, `event_ns`): UTC since 1970
+ * unless the name says `mono` (CLOCK_MONOTONIC). Functions are safe from any thread on distinct
+ * objects unless their header says otherwise; none uses the locale or errno for its result.
  */
 #ifndef NIGHTBOOK_TYPES_H
 #define NIGHTBOOK_TYPES_H

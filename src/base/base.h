@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * base, L0: spans, errors, numbers, times, text buffers, metrics rows, log. Everything else stands on it.
+ * base, L0: spans, errors, numbers, times, text buffers, metrics rows, log. Everything else stands
+ * on it.
  *
  * Pure but for nb__log(), which writes one line to stderr.
  */
@@ -29,7 +30,7 @@ nb_span nb__span(const char *text); /**< of a NUL-terminated string; NULL gives 
 bool nb__span_is(nb_span span, const char *text);
 bool nb__span_equal(nb_span a, nb_span b);
 bool nb__span_is_nocase(nb_span span, const char *text); /**< ASCII only */
-nb_span nb__span_trim(nb_span span);                     /**< without blanks and tabs at both ends */
+nb_span nb__span_trim(nb_span span); /**< without blanks and tabs at both ends */
 /** Copy into `out` and end with NUL. @return false, `out` "" when it does not fit. */
 bool nb__span_copy(nb_span span, char *out, size_t capacity_bytes);
 /** Strict decimal digits, 1–18 of them. @return false for anything else. */
@@ -40,16 +41,17 @@ bool nb__span_to_u64(nb_span span, uint64_t *out);
 /** Fill `error` (may be NULL) and return `code`, so that a failing function ends in one line. */
 nb_err nb__fail(nb_error *error, nb_err code, size_t offset_bytes, const char *format, ...)
     NB__PRINTF(4, 5);
-/** Put a clause before what `error` says ("master fo_eurex_code.mst: …"). Keeps code and offset; returns the code. */
+/** Put a clause before what `error` says ("master fo_eurex_code.mst: …"). Keeps code and offset;
+ * returns the code. */
 nb_err nb__fail_in(nb_error *error, const char *format, ...) NB__PRINTF(2, 3);
 
 /* ---- times and dates (KST civil calendar; dates are integers YYYYMMDD) ---- */
 
 typedef struct nb__civil {
-    int date;      /**< YYYYMMDD */
-    int hhmmss;    /**< 000000–235959 */
-    int ns;        /**< 0–999999999 */
-    int weekday;   /**< 0 Sunday … 6 Saturday */
+    int date;    /**< YYYYMMDD */
+    int hhmmss;  /**< 000000–235959 */
+    int ns;      /**< 0–999999999 */
+    int weekday; /**< 0 Sunday … 6 Saturday */
 } nb__civil;
 
 nb__civil nb__kst_civil(int64_t utc_ns);
@@ -58,12 +60,14 @@ int64_t nb__kst_ns(int date, int hhmmss);
 int nb__date_add(int date, int days);
 int nb__date_weekday(int date); /**< 0 Sunday … 6 Saturday */
 bool nb__date_is_valid(int date);
-/** "2026-11-20T18:00:00.123456789+09:00"; `digits` of the fraction, 0–9. `out` holds 40 bytes. @return its length. */
+/** "2026-11-20T18:00:00.123456789+09:00"; `digits` of the fraction, 0–9. `out` holds 40 bytes.
+ * @return its length. */
 size_t nb__kst_print(char out[40], int64_t utc_ns, int digits);
 
 /* ---- text buffers: growable bytes for what is built once and sent ---- */
 
-/** Caller's memory, `{0}` is ready for use. An allocation that fails sets is_failed; later appends do nothing. */
+/** Caller's memory, `{0}` is ready for use. An allocation that fails sets is_failed; later appends
+ * do nothing. */
 typedef struct nb__text {
     char *data; /**< NUL after the last byte whenever capacity_bytes > 0 */
     size_t size_bytes, capacity_bytes;
@@ -77,13 +81,15 @@ void nb__text_string(nb__text *text, const char *string);
 void nb__text_printf(nb__text *text, const char *format, ...) NB__PRINTF(2, 3);
 /** A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void nb__text_json(nb__text *text, nb_span value);
-/** Make room for `size_bytes` more and return where they go; NULL on failure. Follow with `text->size_bytes += n`. */
+/** Make room for `size_bytes` more and return where they go; NULL on failure. Follow with
+ * `text->size_bytes += n`. */
 char *nb__text_reserve(nb__text *text, size_t size_bytes);
 nb_span nb__text_view(const nb__text *text);
 
 /** Length of the longest valid UTF-8 prefix (shortest form, no surrogates, ≤ U+10FFFF). */
 size_t nb__utf8_valid_prefix(nb_span span);
-/** Replace each byte that is not part of valid UTF-8 by '?', in place. @return how many were replaced. */
+/** Replace each byte that is not part of valid UTF-8 by '?', in place. @return how many were
+ * replaced. */
 size_t nb__utf8_scrub(char *data, size_t size_bytes);
 
 /* ---- metrics: a struct of uint64_t counters and a table that names them ---- */
@@ -107,9 +113,15 @@ uint64_t nb__random_below(nb__random *random, uint64_t bound);
 
 /* ---- log: one line an event on stderr ---- */
 
-typedef enum nb__log_level { NB__LOG_DEBUG, NB__LOG_INFO, NB__LOG_WARN, NB__LOG_ERROR } nb__log_level;
+typedef enum nb__log_level {
+    NB__LOG_DEBUG,
+    NB__LOG_INFO,
+    NB__LOG_WARN,
+    NB__LOG_ERROR
+} nb__log_level;
 void nb__log_set_level(nb__log_level least);
-/** `nightbook: ROOM: sentence`. A second line, after '\n', is for what happens next and what the reader can do. */
+/** `nightbook: ROOM: sentence`. A second line, after '\n', is for what happens next and what the
+ * reader can do. */
 void nb__log(nb__log_level level, const char *room, const char *format, ...) NB__PRINTF(3, 4);
 
 #endif

@@ -18,7 +18,8 @@ static const error_row rows[] = {
 
 static const error_row *row_of(nb_err code)
 {
-    static const error_row unknown = {NB_E_INTERNAL, NB_CLASS_FATAL, "NB_E_?", "not an error of nightbook"};
+    static const error_row unknown = {NB_E_INTERNAL, NB_CLASS_FATAL, "NB_E_?",
+                                      "not an error of nightbook"};
     for (size_t i = 0; i < NB__COUNT_OF(rows); i++)
         if (rows[i].code == code)
             return &rows[i];

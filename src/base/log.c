@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line an event on stderr, written by one write so that lines of several processes do not mix. */
+/* One line an event on stderr, written by one write so that lines of several processes do not mix.
+ */
 #include "base/base.h"
 #include <stdio.h>
 #include <unistd.h>

@@ -66,7 +66,8 @@ size_t nb_price_print(char out[NB_PRICE_TEXT_MAX], nb_price price, int decimals)
     if (decimals == 0)
         size = snprintf(out, NB_PRICE_TEXT_MAX, "%s%" PRIu64, price < 0 ? "-" : "", whole);
     else
-        size = snprintf(out, NB_PRICE_TEXT_MAX, "%s%" PRIu64 ".%0*" PRIu64, price < 0 ? "-" : "", whole,
-                        decimals, rest / (uint64_t)power10[NB_PRICE_DECIMALS_MAX - decimals]);
+        size =
+            snprintf(out, NB_PRICE_TEXT_MAX, "%s%" PRIu64 ".%0*" PRIu64, price < 0 ? "-" : "",
+                     whole, decimals, rest / (uint64_t)power10[NB_PRICE_DECIMALS_MAX - decimals]);
     return (size_t)size;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* xoshiro256** seeded by splitmix64 (Blackman and Vigna, public domain algorithms): repeatable, not for secrets. */
+/* xoshiro256** seeded by splitmix64 (Blackman and Vigna, public domain algorithms): repeatable, not
+ * for secrets. */
 #include "base/base.h"
 
 static uint64_t rotate(uint64_t x, int by)

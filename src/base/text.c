@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Growable text, for what is built once and sent. A failed allocation is remembered and checked once, at the end. */
+/* Growable text, for what is built once and sent. A failed allocation is remembered and checked
+ * once, at the end. */
 #include "base/base.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,8 +110,8 @@ void nb__text_json(nb__text *text, nb_span value)
     nb__text_append(text, "\"", 1);
     while (value.size_bytes > 0) {
         size_t valid = nb__utf8_valid_prefix(value), plain = 0;
-        while (plain < valid && (unsigned char)value.data[plain] >= 0x20 && value.data[plain] != '"' &&
-               value.data[plain] != '\\')
+        while (plain < valid && (unsigned char)value.data[plain] >= 0x20 &&
+               value.data[plain] != '"' && value.data[plain] != '\\')
             plain++;
         nb__text_append(text, value.data, plain);
         value.data += plain;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The civil calendar of Korea: UTC+9, no summer time. Days are counted from 1970-01-01, March-based years. */
+/* The civil calendar of Korea: UTC+9, no summer time. Days are counted from 1970-01-01, March-based
+ * years. */
 #include "base/base.h"
 #include <stdio.h>
 
@@ -37,11 +38,11 @@ nb__civil nb__kst_civil(int64_t utc_ns)
     int64_t seconds = floor_div(utc_ns, NB__NS_PER_S) + 9 * 3600;
     int64_t days = floor_div(seconds, 86400);
     int second_of_day = (int)(seconds - days * 86400);
-    return (nb__civil){
-        .date = date_of(days),
-        .hhmmss = second_of_day / 3600 * 10000 + second_of_day / 60 % 60 * 100 + second_of_day % 60,
-        .ns = (int)(utc_ns - floor_div(utc_ns, NB__NS_PER_S) * NB__NS_PER_S),
-        .weekday = (int)(((days + 4) % 7 + 7) % 7)};
+    return (nb__civil){.date = date_of(days),
+                       .hhmmss = second_of_day / 3600 * 10000 + second_of_day / 60 % 60 * 100 +
+                                 second_of_day % 60,
+                       .ns = (int)(utc_ns - floor_div(utc_ns, NB__NS_PER_S) * NB__NS_PER_S),
+                       .weekday = (int)(((days + 4) % 7 + 7) % 7)};
 }
 
 int64_t nb__kst_ns(int date, int hhmmss)
@@ -63,15 +64,16 @@ int nb__date_weekday(int date)
 bool nb__date_is_valid(int date)
 {
     int month = date / 100 % 100, day = date % 100;
-    return date >= 19700101 && date <= 99991231 && month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
-           date_of(days_of(date)) == date;
+    return date >= 19700101 && date <= 99991231 && month >= 1 && month <= 12 && day >= 1 &&
+           day <= 31 && date_of(days_of(date)) == date;
 }
 
 size_t nb__kst_print(char out[40], int64_t utc_ns, int digits)
 {
     nb__civil c = nb__kst_civil(utc_ns);
-    int size = snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d", c.date / 10000, c.date / 100 % 100,
-                        c.date % 100, c.hhmmss / 10000, c.hhmmss / 100 % 100, c.hhmmss % 100);
+    int size =
+        snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d", c.date / 10000, c.date / 100 % 100,
+                 c.date % 100, c.hhmmss / 10000, c.hhmmss / 100 % 100, c.hhmmss % 100);
     if (digits > 0) {
         char fraction[16];
         snprintf(fraction, sizeof fraction, "%09d", c.ns);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Bytes whose last one is followed (and first one preceded) by an unmapped page: an over-read crashes. */
+/** Bytes whose last one is followed (and first one preceded) by an unmapped page: an over-read
+ * crashes. */
 #ifndef NB_TEST_GUARD_H
 #define NB_TEST_GUARD_H
 
+/* cmocka.h needs these before it, in any order but its own */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
+
 #include <cmocka.h>
 
 typedef struct guard {
