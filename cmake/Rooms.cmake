@@ -6,12 +6,13 @@ target_compile_options(nb_flags INTERFACE
     -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
     -Wwrite-strings -Wundef -Wformat=2 -Wvla -Werror -fno-common
     $<$<NOT:$<CONFIG:Debug>>:-ftree-vectorize>)
-target_compile_definitions(nb_flags INTERFACE _GNU_SOURCE NB_VERSION="${PROJECT_VERSION}"
-    $<$<AND:$<NOT:$<CONFIG:Debug>>,$<STREQUAL:${NB_SANITIZE},>>:_FORTIFY_SOURCE=2>)
+target_compile_definitions(nb_flags INTERFACE _GNU_SOURCE NB_VERSION="${PROJECT_VERSION}")
 if(NB_SANITIZE)
     target_compile_options(nb_flags INTERFACE -fsanitize=${NB_SANITIZE} -fno-sanitize-recover=all
                            -fno-omit-frame-pointer)
     target_link_options(nb_flags INTERFACE -fsanitize=${NB_SANITIZE})
+else()
+    target_compile_definitions(nb_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
 endif()
 
 file(STRINGS "${PROJECT_SOURCE_DIR}/layers.txt" NB_LAYER_LINES REGEX "^[a-z]+:")
