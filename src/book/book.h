@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * book, L2: the latest book of each topic, its checks, flags and counters. Integers only; nothing is ever dropped.
+ * book, L2: the latest book of each topic, its checks, flags and counters. Integers only; nothing
+ * is ever dropped.
  */
 #ifndef NB_BOOK_ROOM_H
 #define NB_BOOK_ROOM_H
@@ -19,11 +20,14 @@ typedef struct nb__books nb__books;
 nb__books *nb__books_new(uint32_t topics_max);
 void nb__books_free(nb__books *books);
 /**
- * Check a decoded quote against KRX's rules and against its predecessor, set quote->flags, and keep it.
+ * Check a decoded quote against KRX's rules and against its predecessor, set quote->flags, and keep
+ * it.
  *
- * @param quote  recv_ns, event_ns set; flags holds what the caller found (DRIFT, FAR_TIME); completed here.
+ * @param quote  recv_ns, event_ns set; flags holds what the caller found (DRIFT, FAR_TIME);
+ * completed here.
  * @param tick_e9  The tick rule's product; NB__PRODUCT_UNKNOWN skips OFF_TICK.
- * Cost: O(levels), no allocation.
+ * @param topic  One at or beyond topics_max (NB__TOPIC_NONE) is checked by itself and counted, not
+ * kept. Cost: O(levels), no allocation.
  */
 void nb__books_apply(nb__books *books, uint32_t topic, nb__product product, nb_quote *quote);
 /** NULL when there is none yet. */
@@ -31,7 +35,7 @@ const nb__book *nb__books_at(const nb__books *books, uint32_t topic);
 /** The link is down: every book's STALE is set. A book's next record clears its own. */
 void nb__books_set_stale(nb__books *books);
 
-/** One counter a flag and those of the whole. */
+/** One counter a flag (records that had it; STALE: books that became so) and those of the whole. */
 typedef struct nb__book_counters {
     uint64_t records, books, flags[NB_BOOK_FLAG_COUNT];
 } nb__book_counters;

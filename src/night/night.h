@@ -8,15 +8,23 @@
 #include "base/base.h"
 #include <nightbook/night.h>
 
-typedef enum nb__feed_kind { NB__FEED_LIVE, NB__FEED_SIM, NB__FEED_REPLAY, NB__FEED_OTHER } nb__feed_kind;
-const char *nb__feed_kind_name(nb__feed_kind kind);   /**< "live", "sim", "replay", "other" */
-const char *nb__feed_kind_banner(nb__feed_kind kind); /**< "LIVE", "SIMULATED", "REPLAY", "UNVERIFIED" */
+typedef enum nb__feed_kind {
+    NB__FEED_LIVE,
+    NB__FEED_SIM,
+    NB__FEED_REPLAY,
+    NB__FEED_OTHER
+} nb__feed_kind;
+const char *nb__feed_kind_name(nb__feed_kind kind); /**< "live", "sim", "replay", "other" */
+const char *
+nb__feed_kind_banner(nb__feed_kind kind); /**< "LIVE", "SIMULATED", "REPLAY", "UNVERIFIED" */
 
 /**
- * A server's clock: session time runs from `at_session_ns` at our `at_real_ns` with `speed`. Live: equal clocks.
+ * A server's clock: session time runs from `at_session_ns` at our `at_real_ns` with `speed`. Live:
+ * equal clocks.
  *
- * On the wire, a header of the upgrade answer: `Nightbook-Clock: sim; session=2026-11-20T18:00:00.000+09:00; speed=10`
- * (kind live|sim|replay; session = the server's session time at the answer).
+ * On the wire, a header of the upgrade answer: `Nightbook-Clock: sim;
+ * session=2026-11-20T18:00:00.000+09:00; speed=10` (kind live|sim|replay; session = the server's
+ * session time at the answer).
  */
 typedef struct nb__session_clock {
     nb__feed_kind kind;
@@ -25,7 +33,8 @@ typedef struct nb__session_clock {
     double speed;
 } nb__session_clock;
 
-nb__session_clock nb__session_clock_live(void); /**< kind OTHER, identity: for servers that state nothing */
+nb__session_clock
+nb__session_clock_live(void); /**< kind OTHER, identity: for servers that state nothing */
 int64_t nb__session_clock_at(const nb__session_clock *clock, int64_t real_ns);
 /** `Nightbook-Clock: …\r\n` as of `real_ns`. `out` holds 128 bytes. */
 size_t nb__session_clock_print(char out[128], const nb__session_clock *clock, int64_t real_ns);
