@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room know of the loop beyond the door: chores for the turn's end, and the one read buffer. */
+#ifndef NB_IO_LOOP_H
+#define NB_IO_LOOP_H
+
+#include "io/io.h"
+
+/** The struct that holds `member` at `pointer`. */
+#define NB__HOLDER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/** Something to be done once at the turn's end. Lives in the object it is about; queueing it twice is once. */
+typedef struct nb__chore nb__chore;
+struct nb__chore {
+    void (*run)(nb__chore *chore);
+    nb__chore *next;
+    bool is_queued;
+};
+
+/** Write what is queued. Runs before the hooks, and again after them. */
+void nb__loop_flush_later(nb__loop *loop, nb__chore *chore);
+/** Say good-bye and free: runs last, in order, and only while no flush is queued. */
+void nb__loop_bury_later(nb__loop *loop, nb__chore *chore);
+
+/** All reads go here: valid until the callback returns; no connection owns a buffer. */
+#define NB__READ_BUFFER_BYTES ((size_t)1 << 20)
+char *nb__loop_read_buffer(nb__loop *loop);
+
+/* timer.c: a binary heap from index 1, earliest first */
+typedef struct nb__heap {
+    nb__timer **timers;
+    size_t count, capacity;
+} nb__heap;
+void nb__heap_set(nb__heap *heap, nb__timer *timer, int64_t at_mono_ns);
+void nb__heap_remove(nb__heap *heap, nb__timer *timer);
+/** Fire all that are due; one that sets itself again waits for the next turn. */
+void nb__heap_fire(nb__heap *heap, int64_t now_mono_ns);
+
+/* signal.c */
+typedef struct nb__signals nb__signals;
+void nb__signals_free(nb__signals *signals);
+void nb__loop_keep_signals(nb__loop *loop, nb__signals *signals);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SIGINT and SIGTERM: the first stops the loop, through a signalfd. From then on they have an
+ * ordinary handler that ends the process, so that a second one works even if the program hangs
+ * while it cleans up.
+ */
+#include "loop.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct nb__signals {
+    nb__watch watch;
+    nb__loop *loop;
+    sigset_t mask_before;
+};
+
+static void end_process(int number)
+{
+    _exit(128 + number);
+}
+
+static sigset_t signals_watched(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
+static void signal_ready(nb__watch *watch, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    nb__signals *signals = NB__HOLDER(watch, nb__signals, watch);
+    struct signalfd_siginfo info;
+    if (read(watch->fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    if (nb__loop_is_stopped(signals->loop))
+        _exit(128 + (int)info.ssi_signo);
+    nb__loop_stop(signals->loop);
+    struct sigaction action = {.sa_handler = end_process};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigset_t set = signals_watched();
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+nb_err nb__loop_stop_on_signals(nb__loop *loop, nb_error *error)
+{
+    nb__signals *signals = calloc(1, sizeof *signals);
+    if (signals == NULL)
+        return nb__fail(error, NB_E_MEMORY, 0, "signals: memory is exhausted");
+    sigset_t set = signals_watched();
+    pthread_sigmask(SIG_BLOCK, &set, &signals->mask_before);
+    signals->loop = loop;
+    signals->watch.ready = signal_ready;
+    signals->watch.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (signals->watch.fd < 0 || nb__watch_add(loop, &signals->watch, EPOLLIN) != NB_OK) {
+        nb_err err = nb__fail(error, NB_E_SYSTEM, 0, "signals: %s", strerrordesc_np(errno));
+        nb__signals_free(signals);
+        return err;
+    }
+    nb__loop_keep_signals(loop, signals);
+    return NB_OK;
+}
+
+void nb__signals_free(nb__signals *signals)
+{
+    if (signals == NULL)
+        return;
+    if (signals->watch.fd >= 0) {
+        nb__watch_remove(signals->loop, &signals->watch);
+        close(signals->watch.fd);
+    }
+    pthread_sigmask(SIG_SETMASK, &signals->mask_before, NULL);
+    free(signals);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small things about sockets that server and clients share: names, options, listening, the output
+ * queue. */
+#include "socket.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LISTEN_BACKLOG 4096
+
+void nb__socket_name(const struct sockaddr_storage *address, char out[NB__SOCKET_NAME_BYTES])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    const struct sockaddr_in *v4 = (const void *)address;
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    if (address->ss_family == AF_INET) {
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        snprintf(out, NB__SOCKET_NAME_BYTES, "%s:%u", host, ntohs(v4->sin_port));
+    } else {
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        snprintf(out, NB__SOCKET_NAME_BYTES, "[%s]:%u", host, ntohs(v6->sin6_port));
+    }
+}
+
+bool nb__socket_is_loopback(const struct sockaddr_storage *address)
+{
+    const struct sockaddr_in *v4 = (const void *)address;
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    if (address->ss_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
+}
+
+void nb__socket_keep_alive(int fd, int idle_s, int interval_s)
+{
+    int on = 1, count = 3;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+void nb__socket_no_delay(int fd)
+{
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void nb__address_print(const nb__address *address, char out[NB__HOST_PORT_BYTES])
+{
+    bool is_v6 = strchr(address->host, ':') != NULL;
+    snprintf(out, NB__HOST_PORT_BYTES, is_v6 ? "[%s]:%u" : "%s:%u", address->host, address->port);
+}
+
+/* ---- listening ---- */
+
+/* @return the fd, or -1 with errno. */
+static int listen_at(const struct addrinfo *at, int send_buffer_bytes)
+{
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    nb__socket_no_delay(fd);
+    nb__socket_keep_alive(fd, 60, 15);
+    if (send_buffer_bytes > 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
+    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
+        return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    return ntohs(address.ss_family == AF_INET
+                     ? ((const struct sockaddr_in *)(const void *)&address)->sin_port
+                     : ((const struct sockaddr_in6 *)(const void *)&address)->sin6_port);
+}
+
+nb_err nb__socket_listen(const nb__address *address, int send_buffer_bytes, int *fd, uint16_t *port,
+                         nb_error *error)
+{
+    char name[NB__HOST_PORT_BYTES], service[8];
+    nb__address_print(address, name);
+    snprintf(service, sizeof service, "%u", address->port);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(address->host, service, &hints, &found);
+    if (code != 0)
+        return nb__fail(error, NB_E_SYSTEM, 0, "listen on %.100s: %s", name, gai_strerror(code));
+    *fd = listen_at(found, send_buffer_bytes);
+    int reason = errno;
+    freeaddrinfo(found);
+    if (*fd < 0)
+        return nb__fail(error, NB_E_SYSTEM, 0, "listen on %.100s: %s", name,
+                        strerrordesc_np(reason));
+    *port = port_of(*fd);
+    return NB_OK;
+}
+
+/* ---- output ---- */
+
+size_t nb__output_left(const nb__output *output)
+{
+    return output->text.size_bytes - output->sent_bytes;
+}
+
+void nb__output_fini(nb__output *output)
+{
+    nb__text_fini(&output->text);
+    output->sent_bytes = 0;
+}
+
+bool nb__output_send(nb__output *output, int fd, size_t *taken_bytes)
+{
+    *taken_bytes = 0;
+    size_t left = nb__output_left(output);
+    if (left > 0) {
+        ssize_t size = send(fd, output->text.data + output->sent_bytes, left, MSG_NOSIGNAL);
+        if (size < 0)
+            return errno == EAGAIN || errno == EINTR;
+        *taken_bytes = (size_t)size;
+        output->sent_bytes += (size_t)size;
+    }
+    left = nb__output_left(output);
+    if (left == 0) {
+        nb__output_fini(output);
+    } else if (output->sent_bytes > left) { /* the front is mostly air: move up */
+        memmove(output->text.data, output->text.data + output->sent_bytes, left);
+        output->text.size_bytes = left;
+        output->sent_bytes = 0;
+    }
+    return true;
+}
