@@ -105,7 +105,8 @@ static inline void transcript_http_message(nb__text *out, const nb__http_message
     if (message->status != 0)
         nb__text_printf(out, "%d", message->status);
     nb__text_append(out, message->method.data, message->method.size_bytes);
-    nb__text_string(out, " ");
+    if (message->path.size_bytes > 0)
+        nb__text_string(out, " ");
     nb__text_append(out, message->path.data, message->path.size_bytes);
     if (message->query.data != NULL)
         nb__text_string(out, "?");
