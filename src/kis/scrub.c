@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Secrets out of texts that people will read: KIS repeats the approval key in some of its messages.
+ */
+#include "kis/kis.h"
+#include <string.h>
+
+#define SECRET_MIN                                                                                 \
+    4 /* shorter ones would tear holes into ordinary words, and "***" must fit in their place */
+
+void nb__scrub(char *text, const char *secret)
+{
+    size_t secret_bytes = secret == NULL ? 0 : strlen(secret);
+    if (secret_bytes < SECRET_MIN)
+        return;
+    char *const end = text + strlen(text);
+    char *to = text, *from = text;
+    for (char *hit; (hit = strstr(from, secret)) != NULL; from = hit + secret_bytes) {
+        size_t before_bytes = (size_t)(hit - from);
+        memmove(to, from, before_bytes);
+        memcpy(to + before_bytes, "***", 3);
+        to += before_bytes + 3;
+    }
+    size_t rest_bytes = (size_t)(end - from);
+    memmove(to, from, rest_bytes);
+    to += rest_bytes;
+    explicit_bzero(to, (size_t)(end - to)); /* nothing of it stays behind the new end */
+    *to = '\0';
+}
