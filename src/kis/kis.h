@@ -204,8 +204,10 @@ typedef enum nb__product {
     NB__PRODUCT_KOSPI200_MINI,
     NB__PRODUCT_KOSPI200_WEEKLY_THU,
     NB__PRODUCT_KOSPI200_WEEKLY_MON,
-    NB__PRODUCT_KOSDAQ150,
-    NB__PRODUCT_OTHER_FUTURE
+    NB__PRODUCT_KOSDAQ150, /**< also its weeklies */
+    NB__PRODUCT_OTHER_FUTURE, /**< also every calendar spread */
+    NB__PRODUCT_KOSPI200_MINI_FUTURE, /**< futures whose tick is not their options' */
+    NB__PRODUCT_KOSDAQ150_FUTURE
 } nb__product;
 
 typedef struct nb__instrument {
@@ -213,13 +215,13 @@ typedef struct nb__instrument {
     char standard_code[13]; /**< KRX's, `KR4B016AA412` */
     char name[64];          /**< UTF-8: `위클리C 2609W4 1,120.0` */
     char kind;              /**< the master's kind column: '1', '5', '6', 'L' … */
-    char right;             /**< 'C' call, 'P' put, 'F' future */
+    char right;             /**< 'C' call, 'P' put, 'F' future, 'S' calendar spread, ' ' not known */
     nb__product product;
     char expiry[8];   /**< serial in the name: `202610`, `2609W4` */
-    nb_price strike;  /**< NB_PRICE_UNDEF for a future */
+    nb_price strike;  /**< NB_PRICE_UNDEF for a future; options always have one */
     char atm_class;   /**< '1' ATM, '2' ITM, '3' OTM as of the file's build; ' ' none */
     char month_class; /**< as in the file; ' ' none */
-    char underlying_code[10], underlying_name[48];
+    char underlying_code[10], underlying_name[64];
 } nb__instrument;
 
 /** A list of instruments. Heap; `{0}` is empty. */
@@ -235,18 +237,33 @@ typedef enum nb__master_kind {
     NB__MASTER_INDEX  /**< fo_idx_code_mts.mst: '|' separated */
 } nb__master_kind;
 const char *nb__master_file_name(nb__master_kind kind); /**< "fo_eurex_code.mst" */
-/** Append the rows of a .mst file in cp949. All or nothing. @retval NB_E_MASTER  line and reason in detail. */
+/**
+ * Append the rows of a .mst file in cp949. All or nothing; a file without rows is an error. Lines may end in CRLF, the
+ * last one in nothing; rows may be longer than known.
+ *
+ * @retval NB_E_MASTER  Line and reason in detail, and the byte in the file.
+ */
 nb_err nb__master_parse(nb__master_kind kind, nb_span text, nb__master *master, nb_error *error);
-/** Write the rows of that file's products in its format and cp949. */
+/**
+ * Append the rows of that file's products (EUREX options, CME the rest, INDEX all) in its format and cp949.
+ *
+ * @retval NB_E_MASTER  A value does not fit its field or cp949, or there is no such row; `out` is as before.
+ */
 nb_err nb__master_print(nb__master_kind kind, const nb__master *master, nb__text *out, nb_error *error);
 const nb__instrument *nb__master_find(const nb__master *master, nb_span code);
 /** KRX's tick at a price (docs/correctness.md). 0: not known. */
 nb_price nb__tick_e9(nb__product product, nb_price price);
-/** The product of a KIS short code by its prefix, UNKNOWN for old-style codes (201…, 301… are KOSPI200). */
+/** The product of a KIS short code by its prefix, also of the style until 2025 (201W09370). UNKNOWN when it does not tell. */
 nb__product nb__product_of_code(nb_span code);
 
-/** The single member of a zip, at most `size_max` bytes. */
+/**
+ * Append the single member of a zip. On failure `out` is as before.
+ *
+ * @retval NB_E_LIMIT   It is larger than `size_max` bytes; found while unpacking, not by what the zip says.
+ * @retval NB_E_MASTER  No zip, empty, more than one member, encrypted, damaged; in words in detail.
+ */
 nb_err nb__zip_read(nb_span zip, size_t size_max, nb__text *out, nb_error *error);
+/** Append a zip with one deflated member. The same content gives the same bytes. */
 nb_err nb__zip_write(const char *member_name, nb_span content, nb__text *out, nb_error *error);
 
 #endif
