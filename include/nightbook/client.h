@@ -49,17 +49,30 @@ typedef struct nb_event {
  * (`/+last+marks`).
  * @param timeout_ms  For connecting and the upgrade.
  * @retval NB_E_ARGUMENT  The address is not valid, or is KIS's own.
- * @retval NB_E_SYSTEM    Refused, unreachable; detail has the system's words.
+ * @retval NB_E_REFUSED   Nothing listens there.
+ * @retval NB_E_SYSTEM    Unreachable, or no such host; detail has the system's words.
  * @retval NB_E_PROTOCOL  The server's answer is no WebSocket upgrade.
+ * @retval NB_E_CLOSED    It disconnected without an answer.
  * @retval NB_E_TIMEOUT
  */
 NB_API nb_err nb_client_open(const char *url, int timeout_ms, nb_client **out, nb_error *error);
+/** Send Close, wait for its answer up to a second, and free. NULL is accepted. */
 NB_API void nb_client_close(nb_client *client);
+
+/** Whose data it is, as the server states it: "live", "sim", "replay", or "other" (it states
+ * nothing). Static. */
+NB_API const char *nb_client_feed(const nb_client *client);
 
 /** Queue a registration; it is sent, one in flight, from within nb_client_next(). The answer comes
  * as an event. */
 NB_API nb_err nb_client_subscribe(nb_client *client, const char *tr_id, const char *tr_key,
                                   nb_error *error);
+
+/**
+ * End a wait in nb_client_next(), the running one or the next, with NB_E_TIMEOUT. The one function
+ * that may be called from a signal handler or another thread.
+ */
+NB_API void nb_client_wake(nb_client *client);
 
 /**
  * Wait for the next event.
