@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session: the link's life, one paced request in flight, PINGPONG, the watchdog, back-off.
+ * Which registration is asked for next is the slots' matter (slots.c). Nothing allocates after
+ * nb__session_new(). */
+#include "slots.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ECHO_MAX 1024    /* a PINGPONG is 59 bytes; a longer "PINGPONG" than this is not answered */
+#define PONG_MAX 125     /* RFC 6455 5.5: what a control frame holds */
+#define REQUEST_MAX 8192 /* an approval key of 512 bytes, each escaped as \u00xx, and all else */
+#define SOUND_LINK_NS (30 * NB__NS_PER_S) /* data for so long resets the back-off */
+
+typedef struct flight {
+    nb__slot_request request;
+    int64_t sent_ns;
+    int send_count; /* 0: nothing is in flight */
+} flight;
+
+struct nb__session {
+    nb__session_config config;
+    nb__topics *topics;
+    nb__slots slots;
+    nb__session_counters counters;
+    nb__session_state state;
+    flight flight;
+    int64_t wait_until_ns;
+    int64_t alive_ns;                    /* the last frame of any kind */
+    int64_t send_at_ns;                  /* no request before */
+    int64_t data_first_ns, data_last_ns; /* on this link; NB_TIME_UNDEF: none yet */
+    int64_t wait_least_ns;               /* the next wait is at least this long */
+    int failures;                        /* in a row, for the back-off */
+    bool is_reissued; /* a fresh approval key has been tried and no registration went through since
+                       */
+    bool is_straggler_due; /* a request was sent twice and answered once */
+    bool is_retry_now;     /* the next wait is none */
+    bool is_action_due;    /* APPROVE or CONNECT of this state is not given out yet */
+    bool is_closing, is_close_due;
+    bool is_link_noted;
+    nb__random random;
+    nb__request request; /* holds the approval key */
+    nb__text text;       /* the request as sent; holds it too */
+    char echo[ECHO_MAX];
+    size_t echo_bytes;
+    char cause[160], reason[256];
+};
+
+nb__session_config nb__session_config_default(void)
+{
+    return (nb__session_config){.registrations_max = 41,
+                                .custtype = 'P',
+                                .request_gap_ns = 80 * NB__NS_PER_MS,
+                                .answer_timeout_ns = 10 * NB__NS_PER_S,
+                                .watchdog_ns = 45 * NB__NS_PER_S,
+                                .linger_ns = 600 * NB__NS_PER_S,
+                                .backoff_min_ns = NB__NS_PER_S,
+                                .backoff_max_ns = 60 * NB__NS_PER_S,
+                                .in_use_wait_ns = 60 * NB__NS_PER_S,
+                                .seed = 1};
+}
+
+nb__session *nb__session_new(const nb__session_config *config, nb__topics *topics,
+                             uint32_t topics_max)
+{
+    nb__session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return NULL;
+    session->config = *config;
+    session->topics = topics;
+    session->request.custtype = config->custtype;
+    nb__random_init(&session->random, config->seed);
+    if (!nb__slots_init(&session->slots, config, topics_max) ||
+        nb__text_reserve(&session->text, REQUEST_MAX) == NULL) {
+        nb__session_free(session);
+        return NULL;
+    }
+    snprintf(session->reason, sizeof session->reason, "not started yet");
+    return session;
+}
+
+void nb__session_free(nb__session *session)
+{
+    if (session == NULL)
+        return;
+    nb__slots_fini(&session->slots);
+    if (session->text.data != NULL)
+        explicit_bzero(session->text.data, session->text.capacity_bytes);
+    nb__text_fini(&session->text);
+    explicit_bzero(session, sizeof *session);
+    free(session);
+}
+
+/* ---- reasons: for people, without the approval key and without control characters ---- */
+
+static void set_cause(nb__session *session, const char *what, const char *why)
+{
+    char *cause = session->cause;
+    snprintf(cause, sizeof session->cause, "%s%s", what, why);
+    nb__scrub(cause, session->request.approval_key);
+    for (char *at = cause; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7F)
+            *at = '?';
+    nb__utf8_scrub(cause, strlen(cause)); /* a peer's words may be cut within a character */
+}
+
+static void set_reason(nb__session *session, const char *what_next)
+{
+    snprintf(session->reason, sizeof session->reason, "%s%s%s", session->cause,
+             session->cause[0] != '\0' ? "; " : "", what_next);
+}
+
+/* ---- the link's life ---- */
+
+static void begin_approving(nb__session *session)
+{
+    session->state = NB__SESSION_APPROVING;
+    session->is_action_due = true;
+    set_reason(session, "connecting");
+}
+
+/* The next wait: doubled each failure with ± 20 % jitter, so that many clients of a restarted
+ * server come one by one. */
+static int64_t back_off_ns(nb__session *session)
+{
+    int64_t wait_ns = session->config.backoff_min_ns, max_ns = session->config.backoff_max_ns;
+    for (int i = 0; i < session->failures && wait_ns < max_ns; i++)
+        wait_ns *= 2;
+    if (wait_ns > max_ns)
+        wait_ns = max_ns;
+    session->failures++;
+    return wait_ns / 100 * (int64_t)(80 + nb__random_below(&session->random, 41));
+}
+
+static void wait_and_retry(nb__session *session, int64_t now_ns)
+{
+    int64_t wait_ns = back_off_ns(session);
+    if (wait_ns < session->wait_least_ns)
+        wait_ns =
+            session->wait_least_ns +
+            (int64_t)nb__random_below(&session->random, (uint64_t)(session->wait_least_ns / 5 + 1));
+    if (session->is_retry_now)
+        wait_ns = 0;
+    session->wait_least_ns = 0;
+    session->is_retry_now = false;
+    session->wait_until_ns = now_ns + wait_ns;
+    session->state = NB__SESSION_WAITING;
+    char next[64];
+    snprintf(next, sizeof next, "next try in %lld s",
+             (long long)((wait_ns + NB__NS_PER_S - 1) / NB__NS_PER_S));
+    set_reason(session, next);
+}
+
+/* Give the link up from our side; the cause is set. */
+static void drop_link(nb__session *session)
+{
+    if (session->state != NB__SESSION_UP || session->is_closing)
+        return;
+    session->is_closing = session->is_close_due = true;
+    set_reason(session, "closing the link");
+}
+
+void nb__session_on_approved(nb__session *session, const char *approval_key, int64_t now_ns)
+{
+    if (session->state != NB__SESSION_APPROVING)
+        return;
+    if (strlen(approval_key) > NB__APPROVAL_KEY_MAX) {
+        nb__session_on_approval_failed(session, "the approval key is longer than 512 bytes",
+                                       now_ns);
+        return;
+    }
+    explicit_bzero(session->request.approval_key, sizeof session->request.approval_key);
+    memcpy(session->request.approval_key, approval_key, strlen(approval_key));
+    session->counters.approvals++;
+    session->state = NB__SESSION_CONNECTING;
+    session->is_action_due = true;
+}
+
+void nb__session_on_approval_failed(nb__session *session, const char *reason, int64_t now_ns)
+{
+    if (session->state != NB__SESSION_APPROVING)
+        return;
+    session->counters.approval_failures++;
+    set_cause(session, "no approval key: ", reason);
+    wait_and_retry(session, now_ns);
+}
+
+void nb__session_on_opened(nb__session *session, int64_t now_ns)
+{
+    if (session->state != NB__SESSION_CONNECTING)
+        return;
+    session->state = NB__SESSION_UP;
+    session->counters.connects++;
+    session->counters.up = 1;
+    session->alive_ns = session->send_at_ns = now_ns;
+    session->data_first_ns = session->data_last_ns = NB_TIME_UNDEF;
+    session->is_link_noted = true;
+    session->cause[0] = session->reason[0] = '\0';
+}
+
+void nb__session_on_alive(nb__session *session, int64_t now_ns)
+{
+    session->alive_ns = now_ns;
+}
+
+void nb__session_on_closed(nb__session *session, const char *reason, int64_t now_ns)
+{
+    bool was_up = session->state == NB__SESSION_UP;
+    if (!was_up && session->state != NB__SESSION_CONNECTING)
+        return;
+    if (!session->is_closing)
+        set_cause(session, was_up ? "link lost: " : "cannot connect: ", reason);
+    if (was_up) {
+        session->counters.losses++;
+        session->is_link_noted = true;
+        if (session->data_first_ns != NB_TIME_UNDEF &&
+            session->data_last_ns - session->data_first_ns >= SOUND_LINK_NS)
+            session->failures = 0;
+    }
+    session->counters.up = 0;
+    session->is_closing = session->is_close_due = session->is_straggler_due = false;
+    session->flight = (flight){0};
+    session->echo_bytes = 0;
+    nb__slots_lost(&session->slots);
+    wait_and_retry(session, now_ns);
+}
+
+/* ---- what the server says ---- */
+
+/* Whether `answer` can be the one to the request in flight. With rt_cd 9 KIS names no topic: the
+ * order tells. */
+static bool is_answer_to(const nb__session *session, const nb__answer *answer)
+{
+    if (session->flight.send_count == 0)
+        return false;
+    const nb__topic *topic = nb__topics_at(session->topics, session->flight.request.topic);
+    bool is_named = answer->tr_id[0] != '\0' && strcmp(answer->tr_id, "(null)") != 0;
+    if (is_named && (strcmp(answer->tr_id, topic->tr_id) != 0 ||
+                     (answer->tr_key[0] != '\0' && strcmp(answer->tr_key, topic->tr_key) != 0)))
+        return false;
+    if (session->flight.request.is_register)
+        return answer->code != NB__OPSP_UNSUBSCRIBED && answer->code != NB__OPSP_NOT_SUBSCRIBED;
+    return answer->code != NB__OPSP_SUBSCRIBED && answer->code != NB__OPSP_ALREADY;
+}
+
+static void settle_flight(nb__session *session, const nb__answer *answer, int64_t now_ns)
+{
+    flight *flying = &session->flight;
+    bool is_done = nb__slots_answered(&session->slots, &flying->request, answer, now_ns);
+    bool is_twice = flying->send_count > 1;
+    flying->send_count = 0;
+    if (is_done)
+        session->is_reissued = false;
+    else
+        session->counters.answers_refused++;
+    /* A request that was sent twice may be answered twice: the next one waits, so that order still
+     * tells. */
+    session->is_straggler_due = is_twice;
+    session->send_at_ns =
+        now_ns + (is_twice ? session->config.answer_timeout_ns : session->config.request_gap_ns);
+    if (is_twice && !is_done && flying->request.is_register &&
+        answer->reaction != NB__REACT_FATAL) {
+        set_cause(session, "asked twice and refused: unclear whether the server has it", "");
+        drop_link(session); /* it forgets; a guess could take a registration too many */
+    }
+}
+
+static void on_answer(nb__session *session, const nb__answer *answer, int64_t now_ns)
+{
+    session->counters.answers++;
+    bool is_ours = is_answer_to(session, answer);
+    if (answer->reaction == NB__REACT_UNKNOWN || !is_ours)
+        session->counters.answers_unknown++;
+    if (is_ours) {
+        settle_flight(session, answer, now_ns);
+    } else if (session->is_straggler_due) {
+        session->is_straggler_due = false;
+        session->send_at_ns = now_ns + session->config.request_gap_ns;
+    }
+    char words[sizeof answer->msg_cd + sizeof answer->msg1 + 1];
+    snprintf(words, sizeof words, "%s %s", answer->msg_cd, answer->msg1);
+    if (answer->reaction == NB__REACT_IN_USE) {
+        set_cause(session, words, " (another program holds this appkey's only session)");
+        session->wait_least_ns = session->config.in_use_wait_ns;
+        drop_link(session);
+    } else if (answer->reaction == NB__REACT_REISSUE) {
+        set_cause(session, "the server refuses the approval key: ", words);
+        session->is_retry_now =
+            !session->is_reissued; /* once at once; then back off like any failure */
+        session->is_reissued = true;
+        drop_link(session);
+    }
+}
+
+static void on_pingpong(nb__session *session, nb_span text)
+{
+    session->counters.pingpongs++;
+    if (text.size_bytes > sizeof session->echo)
+        return;
+    memcpy(session->echo, text.data, text.size_bytes);
+    session->echo_bytes = text.size_bytes;
+}
+
+bool nb__session_on_message(nb__session *session, nb_span text, int64_t now_ns)
+{
+    session->alive_ns = now_ns;
+    size_t at = 0;
+    while (at < text.size_bytes && strchr(" \t\r\n", text.data[at]) != NULL &&
+           text.data[at] != '\0')
+        at++;
+    if (at == text.size_bytes || text.data[at] != '{') {
+        if (session->data_first_ns == NB_TIME_UNDEF)
+            session->data_first_ns = now_ns;
+        session->data_last_ns = now_ns;
+        return true;
+    }
+    if (session->state != NB__SESSION_UP || session->is_closing)
+        return false;
+    nb__answer answer;
+    nb__server_message kind = nb__server_message_parse(text, &answer);
+    if (kind == NB__SERVER_PINGPONG) {
+        on_pingpong(session, text);
+    } else if (kind == NB__SERVER_ANSWER) {
+        nb__scrub(answer.msg1, session->request.approval_key);
+        on_answer(session, &answer, now_ns);
+        explicit_bzero(&answer, sizeof answer);
+    } else if (kind == NB__SERVER_OTHER) {
+        session->counters.answers_unknown++;
+    }
+    return false;
+}
+
+/* ---- what to do next ---- */
+
+static void give_text(nb__session *session, nb__action *out)
+{
+    const nb__slot_request *asked = &session->flight.request;
+    session->request.topic = *nb__topics_at(session->topics, asked->topic);
+    session->request.is_register = asked->is_register;
+    nb__text_clear(&session->text);
+    nb__request_print(&session->request, &session->text);
+    session->counters.requests++;
+    *out = (nb__action){
+        .kind = NB__ACT_SEND_TEXT, .text = nb__text_view(&session->text), .topic = asked->topic};
+}
+
+/* The request in flight is overdue: ask once more, then give the link up. @return whether `out` is
+ * filled. */
+static bool overdue(nb__session *session, int64_t now_ns, nb__action *out)
+{
+    session->counters.answer_timeouts++;
+    if (session->flight.send_count > 1) {
+        set_cause(session, "the server leaves a request unanswered", "");
+        drop_link(session);
+        return false;
+    }
+    session->flight.send_count++;
+    session->flight.sent_ns = now_ns;
+    give_text(session, out);
+    return true;
+}
+
+/* Requests of a link that is up. @return whether `out` is filled; else *wake_ns says when to come
+ * back. */
+static bool next_request(nb__session *session, int64_t now_ns, nb__action *out, int64_t *wake_ns)
+{
+    flight *flying = &session->flight;
+    if (flying->send_count > 0) {
+        *wake_ns = flying->sent_ns + session->config.answer_timeout_ns;
+        return now_ns >= *wake_ns && overdue(session, now_ns, out);
+    }
+    if (now_ns >= session->send_at_ns) {
+        session->is_straggler_due = false;
+        if (nb__slots_next_request(&session->slots, now_ns, &flying->request)) {
+            flying->send_count = 1;
+            flying->sent_ns = now_ns;
+            give_text(session, out);
+            return true;
+        }
+    }
+    *wake_ns =
+        session->slots.due_ns > session->send_at_ns ? session->slots.due_ns : session->send_at_ns;
+    return false;
+}
+
+static void next_up(nb__session *session, int64_t now_ns, nb__action *out)
+{
+    int64_t silent_ns = session->alive_ns + session->config.watchdog_ns, request_ns = INT64_MAX;
+    if (!session->is_closing && session->echo_bytes > 0) {
+        bool as_text = session->config.pingpong_as_text || session->echo_bytes > PONG_MAX;
+        *out = (nb__action){.kind = as_text ? NB__ACT_SEND_TEXT : NB__ACT_SEND_PONG,
+                            .text = {session->echo, session->echo_bytes},
+                            .topic = NB__TOPIC_NONE};
+        session->echo_bytes = 0;
+        return;
+    }
+    if (!session->is_closing && now_ns >= silent_ns) {
+        session->counters.watchdog_drops++;
+        set_cause(session, "the link is silent: not even a PINGPONG came", "");
+        drop_link(session);
+    }
+    if (!session->is_closing && next_request(session, now_ns, out, &request_ns))
+        return;
+    if (session->is_close_due) {
+        session->is_close_due = false;
+        *out = (nb__action){.kind = NB__ACT_DISCONNECT, .text = nb__span(session->reason)};
+        return;
+    }
+    if (!session->is_closing)
+        out->wake_ns = request_ns < silent_ns ? request_ns : silent_ns;
+}
+
+void nb__session_next(nb__session *session, int64_t now_ns, nb__action *out)
+{
+    *out = (nb__action){.kind = NB__ACT_WAIT, .topic = NB__TOPIC_NONE, .wake_ns = INT64_MAX};
+    session->counters.evictions = session->slots.evictions;
+    if (session->is_link_noted) {
+        session->is_link_noted = false;
+        *out = (nb__action){.kind = NB__ACT_LINK,
+                            .is_up = session->state == NB__SESSION_UP,
+                            .text = nb__span(session->reason)};
+        return;
+    }
+    uint32_t topic;
+    if (nb__slots_next_note(&session->slots, &topic)) {
+        *out = (nb__action){.kind = NB__ACT_REGISTRATION, .topic = topic};
+        return;
+    }
+    if (session->state == NB__SESSION_IDLE ||
+        (session->state == NB__SESSION_WAITING && now_ns >= session->wait_until_ns))
+        begin_approving(session);
+    if (session->state == NB__SESSION_WAITING) {
+        out->wake_ns = session->wait_until_ns;
+    } else if (session->state == NB__SESSION_UP) {
+        next_up(session, now_ns, out);
+    } else if (session->is_action_due) {
+        session->is_action_due = false;
+        out->kind = session->state == NB__SESSION_APPROVING ? NB__ACT_APPROVE : NB__ACT_CONNECT;
+    }
+}
+
+/* ---- wishes and views ---- */
+
+nb_err nb__session_want(nb__session *session, uint32_t topic, nb__want who, int64_t now_ns)
+{
+    (void)now_ns;
+    return nb__slots_want(&session->slots, topic, who);
+}
+
+void nb__session_release(nb__session *session, uint32_t topic, int64_t now_ns)
+{
+    nb__slots_release(&session->slots, topic, now_ns);
+}
+
+const nb__registration *nb__session_registration(const nb__session *session, uint32_t topic)
+{
+    static const nb__registration none;
+    return topic < session->slots.topics_max ? &session->slots.registrations[topic] : &none;
+}
+
+uint32_t nb__session_slots_used(const nb__session *session)
+{
+    return session->slots.slot_count;
+}
+
+nb__session_state nb__session_state_of(const nb__session *session)
+{
+    return session->state;
+}
+
+const char *nb__session_reason(const nb__session *session)
+{
+    return session->reason;
+}
+
+const char *nb__session_state_name(nb__session_state state)
+{
+    static const char *const names[] = {"idle", "approving", "connecting", "up", "waiting"};
+    return (size_t)state < NB__COUNT_OF(names) ? names[state] : "?";
+}
+
+const char *nb__registration_state_name(nb__registration_state state)
+{
+    static const char *const names[] = {"none", "pending", "confirmed", "rejected", "lingering"};
+    return (size_t)state < NB__COUNT_OF(names) ? names[state] : "?";
+}
+
+const nb__session_counters *nb__session_count(const nb__session *session)
+{
+    return &session->counters;
+}
+
+#define METRIC(field, metric_name, metric_help, gauge)                                             \
+    {                                                                                              \
+        metric_name, metric_help, offsetof(nb__session_counters, field), gauge                     \
+    }
+const nb__metric nb__session_metrics[] = {
+    METRIC(connects, "session_connects_total", "Links opened to the feed.", false),
+    METRIC(losses, "session_losses_total", "Links lost after they were open.", false),
+    METRIC(approvals, "session_approvals_total", "Approval keys received.", false),
+    METRIC(approval_failures, "session_approval_failures_total", "Approval keys not received.",
+           false),
+    METRIC(requests, "session_requests_total", "Registration requests sent, repeats too.", false),
+    METRIC(answers, "session_answers_total", "Answers received.", false),
+    METRIC(answers_unknown, "session_answers_unknown_total",
+           "Control messages with an unknown code, or that answer nothing asked.", false),
+    METRIC(answers_refused, "session_answers_refused_total", "Requests refused.", false),
+    METRIC(answer_timeouts, "session_answer_timeouts_total", "Requests not answered in time.",
+           false),
+    METRIC(pingpongs, "session_pingpongs_total", "PINGPONG messages received.", false),
+    METRIC(watchdog_drops, "session_watchdog_drops_total",
+           "Links given up because they were silent.", false),
+    METRIC(evictions, "session_evictions_total",
+           "Registrations given back because a slot was needed.", false),
+    METRIC(up, "session_up", "1 while the link to the feed is open.", true),
+};
+const size_t nb__session_metric_count = NB__COUNT_OF(nb__session_metrics);

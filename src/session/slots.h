@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * slots: which topics are wanted, which hold one of the session's slots, which the server has; and
+ * so the next request.
+ *
+ * Two sets over the topics, and the work is what lies between them:
+ *
+ *     in_slot   what shall be registered, |in_slot| <= limit         asked for:   in_slot \ on_wire
+ *     on_wire   what the server has or may have, |on_wire| <= max    given back:  on_wire
+ * \ in_slot, always first
+ *
+ * A registration's state is derived from these and from who wants it, in one place (slots.c,
+ * refresh()). Knows no link, no pacing and no approval key.
+ */
+#ifndef NB_SESSION_SLOTS_H
+#define NB_SESSION_SLOTS_H
+
+#include "session/session.h"
+
+typedef struct nb__slot_entry {
+    int64_t not_before_ns;   /**< refused for now: not asked again before */
+    int64_t linger_until_ns; /**< unwanted: given back then */
+    uint32_t next,
+        previous;     /**< in the list of active topics, in the order in which they were wanted */
+    uint8_t refusals; /**< "try again" in a row */
+    uint8_t work;     /**< what is to be asked about it (slots.c) */
+    bool is_active, wants_own, wants_client, in_slot, on_wire, is_in_flight;
+    bool is_rejected; /**< no more asking on this link */
+    bool is_banned;   /**< refused for good: no asking on any link */
+    bool is_noted;    /**< waits in `notes` */
+} nb__slot_entry;
+
+typedef struct nb__slots {
+    nb__slot_entry *entries;         /**< by topic */
+    nb__registration *registrations; /**< by topic, what callers see */
+    uint32_t *notes;                 /**< ring of topics whose state changed, each at most once */
+    uint32_t topics_max, note_at, note_count;
+    uint32_t first, last; /**< active topics; NB__TOPIC_NONE ends the list */
+    uint32_t work_count[4];
+    uint32_t slot_count, wire_count;
+    uint32_t max, limit;            /**< configured; what the server has room for as it last said */
+    int64_t limit_until_ns;         /**< a lower limit is tried again then */
+    int64_t pause_ns, pause_max_ns; /**< first and longest pause after "try again" */
+    int64_t full_pause_ns;          /**< pause after the next "full" */
+    int64_t linger_ns;
+    int64_t
+        house_ns;   /**< nothing ends or comes back to its slot before, unless something changes */
+    int64_t due_ns; /**< nothing to ask before, unless something changes */
+    uint64_t evictions;
+} nb__slots;
+
+bool nb__slots_init(nb__slots *slots, const nb__session_config *config, uint32_t topics_max);
+void nb__slots_fini(nb__slots *slots);
+
+nb_err nb__slots_want(nb__slots *slots, uint32_t topic, nb__want who);
+void nb__slots_release(nb__slots *slots, uint32_t topic, int64_t now_ns);
+
+typedef struct nb__slot_request {
+    uint32_t topic;
+    bool is_register;
+} nb__slot_request;
+/** The next request that may be sent now, marked as in flight. @return false: none before
+ * `slots->due_ns`. */
+bool nb__slots_next_request(nb__slots *slots, int64_t now_ns, nb__slot_request *out);
+/** The server answered the request in flight. @return whether it is now as asked. */
+bool nb__slots_answered(nb__slots *slots, const nb__slot_request *request, const nb__answer *answer,
+                        int64_t now_ns);
+/** The link is gone and the server forgets: what is wanted is asked for again on the next one. */
+void nb__slots_lost(nb__slots *slots);
+
+/** The next topic whose state changed. @return false: none. */
+bool nb__slots_next_note(nb__slots *slots, uint32_t *topic);
+
+#endif
