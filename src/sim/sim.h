@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * sim, L6: the KIS look-alike. A market that is deterministic from a seed (market.c, pure) behind a server that
- * behaves as KIS does (server.c). Keeps its own truth: it may not include book/.
+ * sim, L6: the KIS look-alike. A market that is deterministic from a seed (market.c, pure) behind a
+ * server that behaves as KIS does (server.c). Keeps its own truth: it may not include book/.
  */
 #ifndef NB_SIM_H
 #define NB_SIM_H
@@ -16,21 +16,48 @@ typedef struct nb__sim_config {
     uint64_t seed;               /**< default 1 */
     uint32_t registrations_max;  /**< 41; the in-process one has room for the whole chain */
     bool one_session_an_appkey;  /**< OPSP8996 for the second socket; true */
+    bool any_approval_key;       /**< a key not issued here is taken, and is its own appkey; false */
+    int64_t appkey_hold_ns;      /**< OPSP8996 for so long after a disconnect, as at KIS; 0 */
+    int64_t pingpong_idle_ns;    /**< nothing sent for so long: PINGPONG; 10 s */
+    int64_t pingpong_timeout_ns; /**< no frame for so long after it: cut off; 100 s */
     double speed;                /**< session seconds a real second; 1 */
     double rate;                 /**< mean frames a real second over the whole chain; 200 */
-    int64_t at_ns;               /**< session clock at the start, UTC ns; NB_TIME_UNDEF: now, or outside night hours
-                                      18:00 of the last night */
-    uint32_t keys_max;           /**< codes that trade, nearest the money; 0: all */
-    const nb_calendar *calendar;
-    const char *truth_path;      /**< write each record made, one JSON a line (tests); NULL: none */
+    int64_t at_ns;               /**< session clock at the start, UTC ns; NB_TIME_UNDEF: now, or
+                                      outside night hours 18:00 of the last night */
+    uint32_t keys_max;           /**< options that trade, nearest the money; 0: all. The future and
+                                      KIS's sample codes always trade */
+    const nb_calendar *calendar; /**< NULL: the built-in one */
+    uint32_t extra_fields;       /**< at the end of each record, in no document, 0–20; 0 */
+    const char *truth_path;      /**< each record made, one JSON a line (tests); NULL: none */
+    bool is_talkative;           /**< log connects and refusals; false */
 } nb__sim_config;
 nb__sim_config nb__sim_config_default(void);
 
+/**
+ * Read a session time for `at_ns`: "18:00", "18:00:30" (of the running night, else the last one),
+ * or a whole "2026-11-20T18:00:00+09:00" as nb__kst_parse() has it.
+ *
+ * @retval NB_E_ARGUMENT  No such time, or one at which no night session is open.
+ */
+nb_err nb__sim_at_parse(nb_span text, const nb_calendar *calendar, int64_t now_ns, int64_t *at_ns,
+                        nb_error *error);
+
 typedef struct nb__sim nb__sim;
+/**
+ * Open the market and its server.
+ *
+ * @param config  Borrowed for the call; the calendar (NULL: the built-in one) for the sim's life.
+ * @retval NB_E_ARGUMENT  A number is out of its range, or at_ns lies outside every night.
+ * @retval NB_E_SYSTEM    Cannot listen, or cannot write the truth file.
+ * Cost: a few ms.   Threads: the loop's.
+ */
 nb_err nb__sim_open(nb__loop *loop, const nb__sim_config *config, nb__sim **out, nb_error *error);
 uint16_t nb__sim_port(const nb__sim *sim);
-/** A code that trades at the money now, to paste. */
-const char *nb__sim_atm_code(const nb__sim *sim);
+/** An H0EUASP0 code that trades at the money now, to paste. Valid until the next call. */
+const char *nb__sim_atm_code(nb__sim *sim);
+/** Session time now, UTC ns. */
+int64_t nb__sim_session_ns(const nb__sim *sim);
+/** Close 1001 to all clients and stop accepting; the market stands still from here on. */
 void nb__sim_shutdown(nb__sim *sim);
 void nb__sim_close(nb__sim *sim);
 
