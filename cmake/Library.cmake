@@ -23,6 +23,8 @@ if(NB_SANITIZE)
 endif()
 
 include(CMakePackageConfigHelpers)
+# relative, so that an installed copy may be moved, and `cmake --install --prefix` is right
+file(RELATIVE_PATH NB_PREFIX_FROM_PC "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 configure_file(cmake/nightbook.pc.in nightbook.pc @ONLY)
 write_basic_package_version_file(nightbookConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(TARGETS nightbook_shared nightbook_static EXPORT nightbook)
