@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rooms: ws base */
+/* WebSocket frames, server role: the same bytes whole, in pieces of the fuzzer's choice, and byte
+ * by byte give the same events. */
+#include "../tests/ws/transcript.h"
+#include "pieces.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
+{
+    nb_span input;
+    pieces cut = pieces_take(data, size_bytes, &input);
+    nb__text whole = {0}, cut_up = {0}, bytewise = {0};
+    transcript_ws(&whole, NB__WS_SERVER, 4096, input, (pieces){0});
+    transcript_ws(&cut_up, NB__WS_SERVER, 4096, input, cut);
+    transcript_ws(&bytewise, NB__WS_SERVER, 4096, input, one_byte_pieces);
+    expect_equal(&whole, &cut_up);
+    expect_equal(&whole, &bytewise);
+    nb__text_fini(&whole);
+    nb__text_fini(&cut_up);
+    nb__text_fini(&bytewise);
+    return 0;
+}
