@@ -61,6 +61,8 @@ typedef struct nb__plant_config {
 
 typedef struct nb__plant nb__plant;
 nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant **out, nb_error *error);
+/** Close the link politely and stay away; nb__plant_is_up() tells when that is done (within 1 s). */
+void nb__plant_shutdown(nb__plant *plant);
 void nb__plant_close(nb__plant *plant);
 void nb__plant_add_sink(nb__plant *plant, const nb__sink *sink); /**< at most 4 */
 
@@ -76,6 +78,8 @@ void nb__plant_release(nb__plant *plant, uint32_t topic);
 const nb__registration *nb__plant_registration(const nb__plant *plant, uint32_t topic);
 bool nb__plant_is_up(const nb__plant *plant);
 const nb__master *nb__plant_master(const nb__plant *plant); /**< empty until it is loaded */
+/** An option code at the money by the master, to paste; "" until it is loaded. */
+const char *nb__plant_atm_code(const nb__plant *plant);
 const nb_calendar *nb__plant_calendar(const nb__plant *plant);
 
 const nb__session_clock *nb__plant_clock(const nb__plant *plant);
