@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /oauth2/Approval, both roles: what is sent for an approval key and what comes back. Every
- * value is a secret. */
+/* POST /oauth2/Approval, both roles. Appkey, secret and approval key are secrets: never logged. */
 #include "json.h"
 #include <string.h>
 

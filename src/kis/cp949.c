@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Korean text of the master files, to and from UTF-8, in memory. ASCII, which is most of it, needs
- * no converter. */
+/* Korean text of the master files, to and from UTF-8. ASCII, most of it, needs no converter. */
 #include "master.h"
 #include <string.h>
 
@@ -24,7 +23,8 @@ ptrdiff_t nb__cp949_convert(nb__cp949 *cp949, nb_span text, char *out, size_t ca
     if (!cp949->is_open) {
         cp949->handle =
             cp949->is_encoder ? iconv_open("CP949", "UTF-8") : iconv_open("UTF-8", "CP949");
-        if (cp949->handle == (iconv_t)-1) /* NOLINT: the value that iconv_open(3) documents */
+        cp949->is_missing = cp949->handle == (iconv_t)-1; /* NOLINT: as iconv_open(3) says */
+        if (cp949->is_missing)
             return -1;
         cp949->is_open = true;
     }

@@ -204,9 +204,9 @@ typedef enum nb__product {
     NB__PRODUCT_KOSPI200_MINI,
     NB__PRODUCT_KOSPI200_WEEKLY_THU,
     NB__PRODUCT_KOSPI200_WEEKLY_MON,
-    NB__PRODUCT_KOSDAQ150, /**< also its weeklies */
-    NB__PRODUCT_OTHER_FUTURE, /**< also every calendar spread */
-    NB__PRODUCT_KOSPI200_MINI_FUTURE, /**< futures whose tick is not their options' */
+    NB__PRODUCT_KOSDAQ150,            /**< also its weeklies */
+    NB__PRODUCT_OTHER_FUTURE,         /**< also every calendar spread */
+    NB__PRODUCT_KOSPI200_MINI_FUTURE, /**< this and the next: their tick is not that of their options */
     NB__PRODUCT_KOSDAQ150_FUTURE
 } nb__product;
 
@@ -250,10 +250,11 @@ nb_err nb__master_parse(nb__master_kind kind, nb_span text, nb__master *master, 
  * @retval NB_E_MASTER  A value does not fit its field or cp949, or there is no such row; `out` is as before.
  */
 nb_err nb__master_print(nb__master_kind kind, const nb__master *master, nb__text *out, nb_error *error);
+/** The first row of that code, or NULL. Linear: not for every frame. */
 const nb__instrument *nb__master_find(const nb__master *master, nb_span code);
 /** KRX's tick at a price (docs/correctness.md). 0: not known. */
 nb_price nb__tick_e9(nb__product product, nb_price price);
-/** The product of a KIS short code by its prefix, also of the style until 2025 (201W09370). UNKNOWN when it does not tell. */
+/** The product of a KIS short code by its prefix, also in the style until 2025 (201W09370). UNKNOWN: it does not tell. */
 nb__product nb__product_of_code(nb_span code);
 
 /**

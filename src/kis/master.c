@@ -43,6 +43,8 @@ const char *nb__master_file_name(nb__master_kind kind)
 
 static nb_err fail(const reader *r, const char *at, const char *reason)
 {
+    if (r->cp949.is_missing)
+        reason = "Korean text, and this machine's iconv does not know CP949";
     return nb__fail(r->error, NB_E_MASTER, (size_t)(at - r->start), "%s line %zu: %s",
                     nb__master_file_name(r->file), r->line_number, reason);
 }
@@ -76,11 +78,11 @@ static nb_err split_bars(reader *r, nb_span line)
 
 /* ---- fields into an instrument ---- */
 
-/* 1 byte, printable; a missing one is a blank */
+/* one byte of ASCII; a missing one is a blank, half a Korean character means that columns moved */
 static bool read_mark(nb_span field, char *out)
 {
     *out = field.size_bytes == 0 ? ' ' : field.data[0];
-    return field.size_bytes <= 1;
+    return field.size_bytes <= 1 && (unsigned char)*out < 0x80;
 }
 
 static bool read_code(nb_span field, size_t min_bytes, char *out, size_t capacity_bytes)
@@ -175,11 +177,11 @@ static nb_err read_row(reader *r)
     if (!read_text(r, f[NB__MASTER_NAME], row->name, sizeof row->name) || row->name[0] == '\0')
         return fail(r, f[NB__MASTER_NAME].data, "the name is missing, too long or not cp949");
     if (!read_mark(f[NB__MASTER_ATM], &row->atm_class))
-        return fail(r, f[NB__MASTER_ATM].data, "the ATM class is longer than one byte");
+        return fail(r, f[NB__MASTER_ATM].data, "the ATM class is not one byte");
     if (!read_strike(f[NB__MASTER_STRIKE], &row->strike))
         return fail(r, f[NB__MASTER_STRIKE].data, "the strike is no price");
     if (!read_mark(f[NB__MASTER_MONTH], &row->month_class))
-        return fail(r, f[NB__MASTER_MONTH].data, "the month class is longer than one byte");
+        return fail(r, f[NB__MASTER_MONTH].data, "the month class is not one byte");
     if (!read_code(f[NB__MASTER_UNDERLYING], 0, row->underlying_code, sizeof row->underlying_code))
         return fail(r, f[NB__MASTER_UNDERLYING].data,
                     "the underlying's code is not 0-9 of A-Z and 0-9");

@@ -44,14 +44,13 @@ const nb__master_kind_row *nb__master_kind_find(char kind);
 /** 'C', 'P', 'F', 'S' by a short code's first letter; ' ' when it does not tell. */
 char nb__right_of_code(nb_span code);
 
-/** A converter between cp949 and UTF-8, made when the first text that is not ASCII comes. Caller's
- * memory, `{0}`. */
+/** cp949 <-> UTF-8; opens at the first text that is not ASCII. Caller's memory, `{0}`. */
 typedef struct nb__cp949 {
     iconv_t handle;
     bool is_open, is_encoder;
+    bool is_missing; /**< this machine's C library cannot convert cp949 */
 } nb__cp949;
-/** @return bytes written to `out`, or -1: not convertible, too long, or no converter on this
- * machine. */
+/** @return bytes written to `out`, or -1: not convertible, too long, or is_missing. */
 ptrdiff_t nb__cp949_convert(nb__cp949 *cp949, nb_span text, char *out, size_t capacity_bytes);
 void nb__cp949_fini(nb__cp949 *cp949);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Master files, written: what the look-alike publishes. Reading what was written gives the same
- * instruments. */
+/* Master files, written: what the look-alike publishes. Reading them gives the same instruments. */
 #include "master.h"
 #include <string.h>
 
@@ -16,6 +15,8 @@ typedef struct writer {
 
 static nb_err fail(const writer *w, const char *reason)
 {
+    if (w->cp949.is_missing)
+        reason = "Korean text, and this machine's iconv does not know CP949";
     return nb__fail(w->error, NB_E_MASTER, 0, "%s, %s: %s", nb__master_file_name(w->file),
                     w->row->code, reason);
 }

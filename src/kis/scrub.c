@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets out of texts that people will read: KIS repeats the approval key in some of its messages.
- */
+/* Secrets out of texts for people: KIS repeats the approval key in some of its messages. */
 #include "kis/kis.h"
 #include <string.h>
 
-#define SECRET_MIN                                                                                 \
-    4 /* shorter ones would tear holes into ordinary words, and "***" must fit in their place */
+/* bytes; shorter ones would tear holes into ordinary words, and "***" must fit in their place */
+#define SECRET_MIN 4
 
 void nb__scrub(char *text, const char *secret)
 {

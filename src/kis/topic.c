@@ -70,8 +70,7 @@ bool nb__topic_make(nb_span tr_id, nb_span tr_key, nb__topic *out)
     return true;
 }
 
-/* Multiply and fold four words: all that 32 bytes need, and one dependency less than a hash
- * library. */
+/* Multiply and fold four words: all that 32 bytes need, without a hash library. */
 static uint32_t hash(uint64_t seed, const nb__topic *topic)
 {
     uint64_t words[4], state = seed;

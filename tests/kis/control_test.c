@@ -375,6 +375,14 @@ static void odd_secrets_and_long_words_are_cut_or_left_out(void **state)
     parse_server(text.data, &answer);
     assert_int_equal(strlen(answer.msg1), 255); /* 85 whole characters */
     assert_int_equal(nb__utf8_valid_prefix(nb__span(answer.msg1)), 255);
+
+    nb__text_clear(&text);
+    nb__text_string(&text, "{\"body\":{\"rt_cd\":\"1\",\"msg1\":\"");
+    for (int i = 0; i < 300; i++)
+        nb__text_string(&text, "x");
+    nb__text_string(&text, "\"}}");
+    parse_server(text.data, &answer);
+    assert_int_equal(strlen(answer.msg1), 255);
     nb__text_fini(&text);
 }
 

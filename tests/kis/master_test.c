@@ -215,6 +215,7 @@ static void all_rows_or_none_with_line_and_reason(void **state)
         {NB__MASTER_INDEX, "|B01610A51|KR4B016AA511|C|1|5| |2001|K\n", "kind", 0},
         {NB__MASTER_INDEX, "5|B01610A51|KR4B016AA511|C|11|5| |2001|K\n", "ATM", 27},
         {NB__MASTER_INDEX, "5|B01610A51|KR4B016AA511|C|1|5|22|2001|K\n", "month", 31},
+        {NB__MASTER_INDEX, "5|B01610A51|KR4B016AA511|C|\xC0|5| |2001|K\n", "ATM", 27},
         {NB__MASTER_EUREX, "5B01610A41KR4B016AA412C 202610 1,097.5\n", "shorter than", 0},
     };
     for (size_t i = 0; i < NB__COUNT_OF(cases); i++) {
