@@ -36,7 +36,7 @@ typedef struct nb_quote {
     int32_t time_hhmmss;  /**< as sent: HHMMSS, hours 0–29; NB_INT32_UNDEF: blank */
     uint32_t flags;       /**< NB_BOOK_* of book.h; set by the book, decode leaves 0 */
     uint16_t field_count; /**< fields of the record on the wire; more than documented is drift */
-    uint16_t tr_index;    /**< nb_tr_at(tr_index) */
+    uint16_t tr_index;    /**< nb_tr_at(tr_index); UINT16_MAX for a row of another table */
     uint8_t decimals;     /**< most decimals of any price in the record; encode writes so many */
     char key[NB_TR_KEY_MAX + 1]; /**< KIS short code, NUL-terminated */
     uint8_t reserved[6];         /**< zero */
@@ -49,9 +49,10 @@ typedef struct nb_quote {
  *
  * @param tr         A row with is_book.
  * @param record     One record's bytes, without a trailing '^'. Borrowed for the call.
- * @param[out] out   Written on NB_OK only. Prices in 1e-9 points, NB_PRICE_UNDEF where KIS sends 0
- * with quantity 0, or a blank; counts NB_INT32_UNDEF where KIS sends 0 or a blank.
+ * @param[out] out   Written on NB_OK only. Prices in 1e-9 points, NB_PRICE_UNDEF where KIS sends a
+ * blank, or 0 with quantity 0 or blank; counts NB_INT32_UNDEF where KIS sends 0 or a blank.
  * @param[out] error May be NULL. Code, byte offset in `record`, and the field's name in detail.
+ * @retval NB_E_ARGUMENT  Not a book TR.
  * @retval NB_E_WIDTH  Fewer fields than documented.
  * @retval NB_E_FIELD  A field is not of its kind.
  * @retval NB_E_RANGE  A number does not fit (prices int64 in 1e-9, level counts and quantities
@@ -61,8 +62,9 @@ typedef struct nb_quote {
 NB_API nb_err nb_quote_decode(const nb_tr *tr, nb_span record, nb_quote *out, nb_error *error);
 
 /**
- * Write a quote as KIS does: one record, `decimals` decimals, undefined prices as zero, undefined
- * counts as 0, other undefined numbers as a blank. Decoding and encoding what KIS sends gives the
+ * Write a quote as KIS does: one record, `decimals` decimals, undefined prices as zero (as a
+ * blank beside a quantity: only a blank is read so), undefined counts as 0, other undefined numbers
+ * as a blank. Decoding and encoding what KIS sends gives the
  * same bytes for the documented fields (a field past them is not kept in nb_quote).
  *
  * @param[out] out  Not NUL-terminated.
