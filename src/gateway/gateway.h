@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * gateway, L6: the downstream server. To clients it is KIS: WebSocket on any path, same JSON, codes and frames; beside
- * it REST, metrics and a status page. A sink of the plant.
+ * gateway, L6: the downstream server. To clients it is KIS: WebSocket on any path, same JSON, codes
+ * and frames; beside it REST, metrics and a status page. A sink of the plant.
  *
- * Fan-out: one bounded ring of framed messages with sequence numbers, no reference counts; a client holds a cursor
- * (`*`) or a bounded list of sequences (keys). A turn's end sends all that a client has pending in one writev. Nothing
- * here allocates or formats per frame.
+ * Fan-out: one bounded ring of framed messages with sequence numbers, no reference counts; a client
+ * holds a cursor
+ * (`*`) or a bounded list of sequences (keys). A turn's end sends all that a client has pending in
+ * one writev. Nothing here allocates or formats per frame.
  */
 #ifndef NB_GATEWAY_H
 #define NB_GATEWAY_H
@@ -15,14 +16,15 @@
 #define NB__CLIENT_KEYS_MAX 16
 
 typedef struct nb__gateway_config {
-    nb__server_config server;      /**< listen, connections_max … */
-    size_t ring_bytes;             /**< power of two; default 64 MiB */
-    uint32_t ring_messages;        /**< power of two; default 1 << 18 */
-    uint32_t pending_max;          /**< messages a keyed client may have waiting; default 4096 */
-    uint32_t subscriptions_max;    /**< of one client; default 41 when the feed is KIS's, else 4096 */
-    int64_t pingpong_idle_ns;      /**< 10 s */
-    int64_t pingpong_timeout_ns;   /**< 100 s */
-    int64_t answer_wait_ns;        /**< 900 ms: after that SUBSCRIBE SUCCESS is given and status says pending */
+    nb__server_config server;    /**< listen, connections_max … */
+    size_t ring_bytes;           /**< power of two; default 64 MiB */
+    uint32_t ring_messages;      /**< power of two; default 1 << 18 */
+    uint32_t pending_max;        /**< messages a keyed client may have waiting; default 4096 */
+    uint32_t subscriptions_max;  /**< of one client; default 41 when the feed is KIS's, else 4096 */
+    int64_t pingpong_idle_ns;    /**< 10 s */
+    int64_t pingpong_timeout_ns; /**< 100 s */
+    int64_t answer_wait_ns;      /**< 900 ms: after that SUBSCRIBE SUCCESS is given and status says
+                                    pending */
     const char *allowed_hosts[16]; /**< names beside the listen address and localhost */
     const char *allowed_origins[16];
     const char *client_keys[NB__CLIENT_KEYS_MAX]; /**< required beyond loopback */
@@ -34,16 +36,19 @@ typedef struct nb__gateway nb__gateway;
  * @retval NB_E_ARGUMENT  Listening beyond loopback without client keys.
  * @retval NB_E_SYSTEM    Cannot listen.
  */
-nb_err nb__gateway_open(nb__loop *loop, nb__plant *plant, const nb__gateway_config *config, nb__gateway **out,
-                        nb_error *error);
+nb_err nb__gateway_open(nb__loop *loop, nb__plant *plant, const nb__gateway_config *config,
+                        nb__gateway **out, nb_error *error);
 uint16_t nb__gateway_port(const nb__gateway *gateway);
 /** Close 1001 to all clients, flush, stop accepting. */
 void nb__gateway_shutdown(nb__gateway *gateway);
 void nb__gateway_close(nb__gateway *gateway);
 
 typedef struct nb__gateway_counters {
-    uint64_t clients, clients_total, subscriptions, messages, deliveries, delivered_bytes, writes, conflated, slow_closed,
-        refused_host, refused_origin, refused_key, requests, requests_invalid, pingpongs, idle_closed;
+    uint64_t clients, clients_total, subscriptions, messages, deliveries, delivered_bytes, writes,
+        conflated, slow_closed, refused_host, refused_origin, refused_key, requests,
+        requests_invalid, pingpongs, idle_closed,
+        dropped_too_long, /**< messages longer than a quarter of the ring */
+        last_bytes;       /**< held as last values */
 } nb__gateway_counters;
 extern const nb__metric nb__gateway_metrics[];
 extern const size_t nb__gateway_metric_count;

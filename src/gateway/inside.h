@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the gateway's files know of each other. */
+#ifndef NB_GATEWAY_INSIDE_H
+#define NB_GATEWAY_INSIDE_H
+
+#include "access.h"
+#include "fanout.h"
+
+#define GATEWAY_SECRETS_MAX 16 /* TRs whose iv and key one client session remembers */
+#define GATEWAY_CLIENT_TOPICS_MAX                                                                  \
+    16384 /* topics that clients may make; the rest of the table is the feed's */
+
+/* What KIS gives with SUBSCRIBE SUCCESS: one pair a session and TR. */
+typedef struct client_secret {
+    char tr_id[NB_TR_ID_MAX + 1], iv[17], key[33];
+} client_secret;
+
+typedef struct client {
+    fan_client fan; /* first: the fan hands it back */
+    uint64_t serial;
+    int64_t opened_ns, pinged_ns;
+    int64_t unanswered_ns; /* the first PINGPONG since the client's last frame; 0: none */
+    client_secret *secrets;
+    uint8_t secret_count;
+    bool wants_last, wants_marks, is_authorised;
+} client;
+
+/* A subscription that is answered with success at `at_ns` if KIS has not answered by then. */
+typedef struct waiting {
+    uint64_t serial;
+    uint32_t client, topic;
+    int64_t at_ns;
+} waiting;
+
+struct nb__gateway {
+    nb__loop *loop;
+    nb__plant *plant;
+    nb__server *server;
+    nb__gateway_config config;
+    nb__gateway_counters counters;
+    access access;
+    fan fan;
+    nb__hook hook;
+    nb__timer sweep, wait;
+    nb__text text;  /* scratch: the message or body that is being made */
+    nb__text words; /* scratch: the refusal that upgrade() hands to io */
+    waiting *waits; /* in the order of their times, since all wait equally long */
+    size_t wait_first, wait_count, wait_capacity;
+    uint32_t *releases; /* topics to look at when the turn ends: does anyone still want them? */
+    size_t release_count, release_capacity;
+    uint64_t last_serial;
+    int64_t bulk_bytes, bulk_ns; /* long answers given lately (rest.c) */
+    int64_t logged_ns;           /* a line about a slow client at most each second */
+    uint32_t client_topics;
+    bool is_shut;
+};
+
+static inline int64_t gateway_mono_ns(const nb__gateway *g)
+{
+    return nb__loop_mono_ns(g->loop);
+}
+
+/* ---- subscribe.c: the conversation ---- */
+void conversation_message(nb__gateway *g, client *c, const nb__ws_event *event);
+/* KIS has decided about a registration. */
+void conversation_registration(nb__gateway *g, uint32_t topic);
+/* Answers that have waited long enough. */
+void conversation_expire(nb__gateway *g, int64_t now_ns);
+void conversation_leave(nb__gateway *g, client *c);
+/* Topics that nobody wants any more go back to the plant. */
+void conversation_release(nb__gateway *g);
+
+/* ---- marks.c ---- */
+void marks_welcome(nb__gateway *g, client *c);
+void marks_send(nb__gateway *g, const nb__mark *mark);
+
+/* ---- rest.c ---- */
+void rest_request(nb__gateway *g, nb__peer *peer, const nb__http_message *request);
+
+/* ---- status.c, books.c, metrics.c, page.c: what rest.c answers with ---- */
+void status_print(const nb__gateway *g, nb__text *out);
+/* From topic number `after` on, of one TR (empty: of all), about 4 MiB at once; says where to go
+ * on. */
+void books_print_all(const nb__gateway *g, nb_span tr_id, uint64_t after, nb__text *out);
+/* @return false: there is no such book. */
+bool books_print_one(const nb__gateway *g, nb_span tr_id, nb_span tr_key, nb__text *out);
+void metrics_print(const nb__gateway *g, nb__text *out);
+void page_print(const nb__gateway *g, nb__text *out);
+
+/* The kind of feed as its clock states it. */
+nb__feed_kind gateway_feed_kind(const nb__gateway *g);
+/* Session time now. */
+int64_t gateway_session_ns(const nb__gateway *g);
+
+typedef struct counter_table {
+    const char *room; /* the name of its object in /v1/status */
+    const nb__metric *rows;
+    size_t count;
+    const void *counters;
+} counter_table;
+#define GATEWAY_TABLES 5
+void gateway_tables(const nb__gateway *g, counter_table out[GATEWAY_TABLES]);
+uint64_t counter_value(const counter_table *table, size_t row);
+
+#endif

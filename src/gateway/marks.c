@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* +marks: JSON that says what the feed does. Clients that did not ask for it never see any. */
+#include "inside.h"
+
+static nb_span print_mark(nb__gateway *g, const char *code, const char *words, int64_t recv_ns)
+{
+    char recv[40], session[40];
+    nb__kst_print(recv, recv_ns, 9);
+    nb__kst_print(session, gateway_session_ns(g), 3);
+    nb__text *out = &g->text;
+    nb__text_clear(out);
+    nb__text_printf(
+        out,
+        "{\"header\":{\"tr_id\":\"NIGHTBOOK\",\"tr_key\":\"\",\"encrypt\":\"N\"},\"body\":"
+        "{\"rt_cd\":\"0\",\"msg_cd\":\"%s\",\"msg1\":",
+        code);
+    nb__text_json(out, nb__span(words));
+    nb__text_printf(out,
+                    "},\"mark\":{\"recv_ns\":%lld,\"recv_time\":\"%s\",\"session_time\":\"%s\","
+                    "\"feed\":\"%s\",\"banner\":\"%s\",\"is_up\":%s}}",
+                    (long long)recv_ns, recv, session, nb__feed_kind_name(gateway_feed_kind(g)),
+                    nb__feed_kind_banner(gateway_feed_kind(g)),
+                    nb__plant_is_up(g->plant) ? "true" : "false");
+    return nb__text_view(out);
+}
+
+void marks_welcome(nb__gateway *g, client *c)
+{
+    if (!c->wants_marks || !c->is_authorised)
+        return;
+    const char *reason = nb__session_reason(nb__plant_session(g->plant));
+    const char *words = nb__plant_is_up(g->plant) ? "the feed is up" : reason;
+    fan_send(&g->fan, &c->fan, print_mark(g, "NB_FEED", words, nb__loop_real_ns(g->loop)));
+}
+
+void marks_send(nb__gateway *g, const nb__mark *mark)
+{
+    bool is_up = mark->kind == NB__MARK_LINK_UP;
+    const char *words = mark->reason != NULL ? mark->reason : "";
+    uint64_t sequence = UINT64_MAX;
+    for (uint32_t i = 0; i < g->fan.client_top; i++) {
+        client *c = (client *)g->fan.clients[i];
+        if (c == NULL || !c->wants_marks || !c->is_authorised)
+            continue;
+        if (sequence == UINT64_MAX)
+            sequence = fan_put(&g->fan, print_mark(g, is_up ? "NB_GAP_END" : "NB_GAP_BEGIN", words,
+                                                   mark->recv_ns));
+        fan_give(&g->fan, &c->fan, sequence);
+    }
+}
