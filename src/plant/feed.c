@@ -132,7 +132,7 @@ static void open_link(nb__feed *feed)
 
 static void tell_link(nb__feed *feed, bool is_up)
 {
-    if (is_up) {
+    if (is_up && feed->logged[0] != '\0') { /* only what was told as down is told as up */
         nb__log(NB__LOG_INFO, "feed", "the link to %s is up (%s)", feed->name,
                 nb__feed_kind_banner(feed->clock.kind));
         feed->logged[0] = '\0';
