@@ -2,9 +2,9 @@
 /**
  * io, L4: the only room with sockets, files, clocks (and later threads).
  *
- * One loop, one thread. A turn is: wait, handle all that is ready, run timers that are due, run the turn's end hooks
- * (where sinks flush), so that everything that arrived together leaves together. Callbacks may close any stream,
- * including their own; memory is given back at the end of the turn.
+ * One loop, one thread. A turn is: wait, handle all that is ready, run timers that are due, run the
+ * turn's end hooks (where sinks flush), so that everything that arrived together leaves together.
+ * Callbacks may close any stream, including their own; memory is given back at the end of the turn.
  */
 #ifndef NB_IO_H
 #define NB_IO_H
@@ -21,7 +21,7 @@ int64_t nb__clock_real_ns(void); /**< UTC */
 typedef struct nb__loop nb__loop;
 nb_err nb__loop_new(nb__loop **out, nb_error *error); /**< epoll; SIGPIPE is ignored from here on */
 void nb__loop_free(nb__loop *loop);
-nb_err nb__loop_run(nb__loop *loop); /**< until nb__loop_stop() */
+nb_err nb__loop_run(nb__loop *loop);                  /**< until nb__loop_stop() */
 nb_err nb__loop_turn(nb__loop *loop, int timeout_ms); /**< one turn; -1 waits for ever */
 void nb__loop_stop(nb__loop *loop);
 bool nb__loop_is_stopped(const nb__loop *loop);
@@ -52,7 +52,8 @@ struct nb__hook {
     void (*turn_end)(nb__hook *hook);
     nb__hook *next; /**< private */
 };
-void nb__hook_add(nb__loop *loop, nb__hook *hook); /**< run at every turn's end, in the order added */
+void nb__hook_add(nb__loop *loop,
+                  nb__hook *hook); /**< run at every turn's end, in the order added */
 void nb__hook_remove(nb__loop *loop, nb__hook *hook);
 
 /** Stop the loop on SIGINT and SIGTERM (signalfd; a second one ends the process at once). */
@@ -66,7 +67,8 @@ typedef struct nb__address {
     bool is_tls;    /**< wss, https */
     bool is_ws;     /**< ws, wss */
 } nb__address;
-/** `ws://HOST[:PORT][/path]`, http likewise; default port 80/443. @retval NB_E_ARGUMENT with words. */
+/** `ws://HOST[:PORT][/path]`, http likewise; default port 80/443. @retval NB_E_ARGUMENT with words.
+ */
 nb_err nb__address_parse(const char *url, nb__address *out, nb_error *error);
 /** `ADDR:PORT`, `[::1]:PORT`, `:PORT` (127.0.0.1), `PORT`. */
 nb_err nb__listen_parse(const char *text, nb__address *out, nb_error *error);
@@ -79,47 +81,56 @@ typedef struct nb__server nb__server;
 typedef struct nb__peer nb__peer; /**< one accepted connection */
 
 typedef struct nb__server_config {
-    nb__address listen;            /**< port 0: the kernel's choice */
-    uint32_t connections_max;      /**< the next one is answered 503 and closed */
+    nb__address listen;       /**< port 0: the kernel's choice */
+    uint32_t connections_max; /**< the next one is answered 503 and closed */
     nb__http_limits http_limits;
-    size_t message_max_bytes;      /**< WebSocket message from a client; more is 1009 */
-    size_t output_max_bytes;       /**< a peer's own queue (nb__peer_send…); more closes it */
-    int send_buffer_bytes;         /**< SO_SNDBUF; 0 leaves the kernel's */
-    int64_t head_timeout_ns;       /**< from accept or the last answer's first next byte to a whole request */
-    int64_t idle_timeout_ns;       /**< HTTP keep-alive without a request */
-    int64_t close_timeout_ns;      /**< from our Close frame to the disconnect */
+    size_t message_max_bytes; /**< WebSocket message from a client; more is 1009 */
+    size_t output_max_bytes;  /**< a peer's own queue (nb__peer_send…); more closes it */
+    int send_buffer_bytes;    /**< SO_SNDBUF; 0 leaves the kernel's */
+    int64_t
+        head_timeout_ns; /**< from accept or the last answer's first next byte to a whole request */
+    int64_t idle_timeout_ns;  /**< HTTP keep-alive without a request */
+    int64_t close_timeout_ns; /**< from our Close frame to the disconnect */
 } nb__server_config;
 /** Limits that fit a desk: 20 000 connections, 16 KiB heads, 64 KiB bodies, 10 s, 60 s, 1 s. */
 nb__server_config nb__server_config_default(void);
 
 typedef struct nb__server_handler {
     void *self;
-    /** A whole HTTP request that is no upgrade. Call nb__peer_respond() exactly once, now or later. */
+    /**
+     * A whole HTTP request that is no upgrade. Call nb__peer_respond() exactly once, now or later,
+     * even when the client may have left: the peer lives until then (or until nb__server_close()).
+     * `request` is valid until this returns.
+     */
     void (*request)(void *self, nb__peer *peer, const nb__http_message *request);
-    /** A checked upgrade. @return 101 (headers to add in `extra_headers`), or a status, with `*detail` as body. */
-    int (*upgrade)(void *self, nb__peer *peer, const nb__http_message *request, nb__text *extra_headers,
-                   const char **detail);
+    /** A checked upgrade. @return 101 (headers to add in `extra_headers`), or a status, with
+     * `*detail` as body. */
+    int (*upgrade)(void *self, nb__peer *peer, const nb__http_message *request,
+                   nb__text *extra_headers, const char **detail);
     void (*opened)(void *self, nb__peer *peer); /**< the 101 is queued */
     void (*message)(void *self, nb__peer *peer, const nb__ws_event *event);
     void (*alive)(void *self, nb__peer *peer); /**< any frame arrived; may be NULL */
     /** There is room again after nb__peer_write() took less than it was given; may be NULL. */
     void (*writable)(void *self, nb__peer *peer);
-    /** An upgraded peer is gone; the last call about it. `detail` is static. */
+    /** An upgraded peer is gone; the last call about it, at a turn's end, never inside another
+     * call. `detail` is static. */
     void (*closed)(void *self, nb__peer *peer, const char *detail);
 } nb__server_handler;
 
 /** @retval NB_E_SYSTEM  cannot listen; detail says on what and why. */
-nb_err nb__server_open(nb__loop *loop, const nb__server_config *config, const nb__server_handler *handler,
-                       nb__server **out, nb_error *error);
+nb_err nb__server_open(nb__loop *loop, const nb__server_config *config,
+                       const nb__server_handler *handler, nb__server **out, nb_error *error);
 uint16_t nb__server_port(const nb__server *server);
 uint32_t nb__server_connection_count(const nb__server *server);
 /** Stop accepting, send Close 1001 to all, and flush what the sockets take at once. */
 void nb__server_shutdown(nb__server *server);
+/** Disconnect all. closed() is called for each upgraded peer, inside this call; no peer may be used
+ * afterwards. */
 void nb__server_close(nb__server *server);
 
 typedef struct nb__server_counters {
-    uint64_t accepted, refused_full, http_requests, http_errors, upgrades, protocol_errors, timeouts, bytes_in,
-        bytes_out, writes;
+    uint64_t accepted, refused_full, http_requests, http_errors, upgrades, protocol_errors,
+        timeouts, bytes_in, bytes_out, writes;
 } nb__server_counters;
 const nb__server_counters *nb__server_count(const nb__server *server);
 
@@ -128,16 +139,20 @@ void nb__peer_set_user(nb__peer *peer, void *user);
 /** The peer's address as text, for logs. Valid as long as the peer. */
 const char *nb__peer_name(const nb__peer *peer);
 bool nb__peer_is_loopback(const nb__peer *peer);
-void nb__peer_respond(nb__peer *peer, int status, const char *content_type, const char *extra_headers,
-                      nb_span body);
-/** Queue a text message behind whatever is queued. Written at the turn's end together with the rest. */
+void nb__peer_respond(nb__peer *peer, int status, const char *content_type,
+                      const char *extra_headers, nb_span body);
+/** Queue a text message behind whatever is queued. Written at the turn's end together with the
+ * rest. */
 void nb__peer_send_text(nb__peer *peer, nb_span text);
 /** Queue bytes that are already framed. */
 void nb__peer_send_bytes(nb__peer *peer, nb_span framed);
 size_t nb__peer_queued_bytes(const nb__peer *peer);
 /**
- * Hand already framed bytes to the kernel at once, past the queue: one writev. Call only while the queue is empty.
- * @param[out] taken_bytes  What the kernel took; when less than all, writable() will come.
+ * Hand already framed bytes to the kernel at once, past the queue: one writev. A queue that is not
+ * empty is flushed first; when it stays, nothing is taken.
+ * @param[out] taken_bytes  What the kernel took; when less than all, writable() will come. The rest
+ * of a frame that was taken in part goes to nb__peer_send_bytes() at once: a PONG or an answer may
+ * be queued next.
  * @retval NB_E_CLOSED  The peer is gone or closing; closed() comes or came.
  */
 nb_err nb__peer_write(nb__peer *peer, const struct iovec *iov, int iov_count, size_t *taken_bytes);
@@ -154,16 +169,24 @@ typedef struct nb__link nb__link;
 typedef struct nb__link_handler {
     void *self;
     void (*opened)(void *self, const nb__http_message *upgrade_answer);
-    /** A text or binary message; PINGs are answered by the link itself. recv_ns is UTC at the read. */
+    /** A text or binary message; PINGs are answered by the link itself. recv_ns is UTC at the read.
+     */
     void (*message)(void *self, const nb__ws_event *event, int64_t recv_ns);
     void (*alive)(void *self); /**< any frame, before its own callback; may be NULL */
-    /** Gone, or could not be opened; the last call. `error` says how. The link frees itself afterwards. */
+    /** Gone, or could not be opened; the last call. `error` says how. The link frees itself
+     * afterwards. */
     void (*closed)(void *self, const nb_error *error);
 } nb__link_handler;
-/** Connect and upgrade in the background. Reads up to 1 MiB a turn. @retval NB_E_ARGUMENT TLS asked for. */
+/**
+ * Connect and upgrade in the background, all within timeout_ns. Reads up to 1 MiB a turn. What
+ * fails on the way is told by closed(), at a turn's end. Looking up a name may block (a number
+ * never does); all its addresses are tried.
+ * @retval NB_E_ARGUMENT  TLS asked for.
+ */
 nb_err nb__link_open(nb__loop *loop, const nb__address *address, int64_t timeout_ns,
                      const nb__link_handler *handler, nb__link **out, nb_error *error);
-void nb__link_send(nb__link *link, nb__ws_opcode opcode, nb_span payload); /**< masked; TEXT and PONG */
+void nb__link_send(nb__link *link, nb__ws_opcode opcode,
+                   nb_span payload); /**< masked; TEXT and PONG */
 /** Close bounded to 1 s; closed() is called. */
 void nb__link_close(nb__link *link, uint16_t code);
 /** Disconnect and free now, without a callback. */
@@ -172,11 +195,16 @@ void nb__link_abort(nb__link *link);
 /* ---- fetch: one plain HTTP exchange ---- */
 
 typedef struct nb__fetch nb__fetch;
-/** `status` 0: no answer, `error` says why; else the answer. The fetch frees itself afterwards. */
-typedef void nb__fetch_done(void *self, int status, const nb__http_message *answer, const nb_error *error);
-nb_err nb__fetch_start(nb__loop *loop, const char *method, const nb__address *address, const char *extra_headers,
-                       nb_span body, size_t body_max_bytes, int64_t timeout_ns, nb__fetch_done *done, void *self,
-                       nb__fetch **out, nb_error *error);
+/**
+ * `status` 0: no answer, `error` says why; else the answer. At a turn's end, never inside
+ * nb__fetch_start(). The fetch frees itself afterwards.
+ */
+typedef void nb__fetch_done(void *self, int status, const nb__http_message *answer,
+                            const nb_error *error);
+nb_err nb__fetch_start(nb__loop *loop, const char *method, const nb__address *address,
+                       const char *extra_headers, nb_span body, size_t body_max_bytes,
+                       int64_t timeout_ns, nb__fetch_done *done, void *self, nb__fetch **out,
+                       nb_error *error);
 void nb__fetch_cancel(nb__fetch *fetch); /**< without a callback */
 
 /* ---- files ---- */

@@ -60,7 +60,6 @@ static void close_send(nb__link *link, uint16_t code)
     nb__ws_close_append(&link->stream.output.text, code, NB__SPAN(""), mask);
     nb__stream_flush_later(&link->stream);
     link->state = LINK_CLOSING;
-    link->stream.doing = "close of";
     nb__timer_set(link->stream.loop, &link->stream.timer, nb__clock_mono_ns() + CLOSE_TIMEOUT_NS);
 }
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this room know of the loop beyond the door: chores for the turn's end, and the one read buffer. */
+/* What the files of this room know of the loop beyond the door: chores for the turn's end, and the
+ * one read buffer. */
 #ifndef NB_IO_LOOP_H
 #define NB_IO_LOOP_H
 
 #include "io/io.h"
 
 /** The struct that holds `member` at `pointer`. */
-#define NB__HOLDER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define NB__HOLDER(pointer, type, member)                                                          \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/** Something to be done once at the turn's end. Lives in the object it is about; queueing it twice is once. */
+/** Something to be done once at the turn's end. Lives in the object it is about; queueing it twice
+ * is once. */
 typedef struct nb__chore nb__chore;
 struct nb__chore {
     void (*run)(nb__chore *chore);

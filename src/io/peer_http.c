@@ -171,14 +171,14 @@ static bool http_event_handle(nb__peer *peer, nb__http_event event)
     return false;
 }
 
-/* Bytes of the next request are in: it must be whole within head_timeout_ns from now on. */
+/* Bytes of the next request are in: it must be whole within head_timeout_ns from now on; the first
+ * since the accept. */
 static void partial_begin(nb__peer *peer)
 {
     if (peer->http->is_partial)
         return;
     peer->http->is_partial = true;
-    if (peer->deadline_kind !=
-        NB__DEADLINE_HEAD) /* of the first request it runs since the accept */
+    if (peer->deadline_kind != NB__DEADLINE_HEAD)
         nb__deadline_set(peer, NB__DEADLINE_HEAD);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link and fetch: against our own server, and against a raw socket that answers badly. */
 #include "harness.h"
+#include "io/stream.h"
+#include <netdb.h>
 
 /* ---- link ---- */
 
@@ -185,21 +187,66 @@ static void a_refused_connection_is_told_later(void **state)
     harness_free(h);
 }
 
-static void localhost_is_found_on_any_of_its_addresses(void **state)
+static void a_name_is_looked_up_and_one_that_does_not_exist_is_told(void **state)
 {
     (void)state;
     harness *h = harness_new();
-    harness_listen(h); /* on 127.0.0.1 only, while localhost may be ::1 first */
-    recorder r = {0};
+    harness_listen(h);
+    recorder r = {0}, none = {0};
+    nb__link_handler handler = {&r, r_opened, r_message, NULL, r_closed};
     nb__address address = address_of("ws", h->port, "/");
     memcpy(address.host, "localhost", 10);
-    nb__link_handler handler = {&r, r_opened, r_message, NULL, r_closed};
     assert_int_equal(nb__link_open(h->loop, &address, NB__NS_PER_S, &handler, &r.link, NULL),
                      NB_OK);
-    TURN_UNTIL(h, r.opened || r.closed);
+    memcpy(address.host, "1.2.3.4.5", 10);
+    handler.self = &none;
+    assert_int_equal(nb__link_open(h->loop, &address, NB__NS_PER_S, &handler, &none.link, NULL),
+                     NB_OK);
+    TURN_UNTIL(h, (r.opened || r.closed) && none.closed);
     assert_int_equal(r.opened, 1);
+    assert_int_equal(none.closed, 1);
+    assert_non_null(strstr(none.error.detail, "connect to 1.2.3.4.5:"));
     nb__link_abort(r.link);
     turn(h, 2);
+    harness_free(h);
+}
+
+/* A stream with two addresses: nobody listens on the first. */
+static int stream_was_connected, stream_was_buried;
+
+static void s_connected(nb__stream *stream)
+{
+    (void)stream;
+    stream_was_connected++;
+}
+
+static void s_buried(nb__stream *stream)
+{
+    stream_was_buried++;
+    nb__stream_fini(stream);
+}
+
+static void the_next_address_of_a_name_is_tried(void **state)
+{
+    (void)state;
+    static const nb__stream_owner owner = {.connected = s_connected, .buried = s_buried};
+    harness *h = harness_new();
+    harness_listen(h);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(h->port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct addrinfo good = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    good.ai_addr = (struct sockaddr *)&to;
+    good.ai_addrlen = sizeof to;
+    nb__stream stream = {0};
+    nb__address refused = address_of("ws", free_port(), "/");
+    nb__stream_start(&stream, h->loop, &owner, &refused, NB__NS_PER_S);
+    assert_false(stream.is_ended);
+    stream.next = &good;
+    TURN_UNTIL(h, stream_was_connected || stream_was_buried);
+    assert_int_equal(stream_was_connected, 1);
+    nb__stream_end(&stream, NB_E_CLOSED, "done");
+    turn(h, 2);
+    assert_int_equal(stream_was_buried, 1);
     harness_free(h);
 }
 
@@ -441,7 +488,8 @@ int main(void)
         cmocka_unit_test(a_large_message_goes_both_ways),
         cmocka_unit_test(a_link_may_be_closed_and_aborted_in_its_callbacks),
         cmocka_unit_test(a_refused_connection_is_told_later),
-        cmocka_unit_test(localhost_is_found_on_any_of_its_addresses),
+        cmocka_unit_test(a_name_is_looked_up_and_one_that_does_not_exist_is_told),
+        cmocka_unit_test(the_next_address_of_a_name_is_tried),
         cmocka_unit_test(tls_is_refused_at_once),
         cmocka_unit_test(bad_upgrades_are_told),
         cmocka_unit_test(a_server_that_never_answers_our_close_is_left_after_a_second),

@@ -167,8 +167,10 @@ static inline bool raw_expect(harness *h, int fd, nb__text *got, const char *wor
         if (words != NULL && got->size_bytes > 0 &&
             memmem(got->data, got->size_bytes, words, strlen(words)) != NULL)
             return true;
-        if (size == 0 || (size < 0 && errno != EAGAIN))
+        if (size == 0)
             return words == NULL;
+        if (size < 0 && errno != EAGAIN)
+            return false; /* reset: the last bytes might have been lost */
         if (size < 0)
             turn(h, 1);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server as an HTTP/1.1 server, over real loopback sockets. */
 #include "harness.h"
+#include <sys/resource.h>
 
 static void check(harness *h, const char *request, const char *answer_begins,
                   const char *answer_holds)
@@ -284,6 +285,39 @@ static void a_large_answer_reaches_a_slow_reader_whole(void **state)
     harness_free(h);
 }
 
+static void a_slow_reader_that_makes_progress_is_not_idle(void **state)
+{
+    (void)state;
+    harness *h = harness_new();
+    h->holds_requests = true;
+    h->config.idle_timeout_ns = 150 * NB__NS_PER_MS;
+    h->config.send_buffer_bytes = 4096;
+    harness_listen(h);
+    int fd = raw_connect(h), small = 32768;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    raw_text(fd, "GET /1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    turn(h, 5);
+    size_t size = (size_t)1 << 20, got = 0;
+    char *body = calloc(1, size);
+    nb__peer_respond(h->held, 200, "text/plain", "", (nb_span){body, size});
+    int64_t start = nb__clock_mono_ns(), next = start;
+    ssize_t part = -1;
+    while (part != 0 && nb__clock_mono_ns() - start < 5 * NB__NS_PER_S) {
+        nb__loop_turn(h->loop, 1);
+        if (nb__clock_mono_ns() < next)
+            continue;
+        next += 10 * NB__NS_PER_MS;
+        part = recv(fd, body, 20000, 0);
+        assert_true(part >= 0 || errno == EAGAIN);
+        got += part > 0 ? (size_t)part : 0;
+    }
+    assert_true(got > size);
+    assert_true(nb__clock_mono_ns() - start > 300 * NB__NS_PER_MS);
+    free(body);
+    close(fd);
+    harness_free(h);
+}
+
 static void when_descriptors_run_out_clients_are_refused_and_nothing_spins(void **state)
 {
     (void)state;
@@ -343,8 +377,6 @@ static void it_listens_on_ipv6_too(void **state)
     harness_free(h);
 }
 
-#include <sys/resource.h>
-
 int main(void)
 {
     struct rlimit limit = {512, 512};
@@ -363,6 +395,7 @@ int main(void)
         cmocka_unit_test(the_client_over_the_limit_reads_503),
         cmocka_unit_test(heads_and_bodies_are_capped),
         cmocka_unit_test(a_large_answer_reaches_a_slow_reader_whole),
+        cmocka_unit_test(a_slow_reader_that_makes_progress_is_not_idle),
         cmocka_unit_test(when_descriptors_run_out_clients_are_refused_and_nothing_spins),
         cmocka_unit_test(listening_fails_with_words),
         cmocka_unit_test(it_listens_on_ipv6_too),
