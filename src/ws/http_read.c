@@ -125,7 +125,10 @@ static nb__http_event line_take(nb__http *http, const char **at, const char *end
     if (has_control(*at, size))
         return fail(http, 400, "the head holds a control character");
     if (feed == NULL && left > room)
-        return fail(http, status_max, "the head is longer than the limit");
+        return fail(http, status_max,
+                    status_max == 414   ? "the request line is longer than the limit"
+                    : status_max == 431 ? "the head is longer than the limit"
+                                        : "a chunk's size line is too long");
     if (!head_append(http, *at, size))
         return fail(http, 503, "memory is exhausted");
     *at += size;

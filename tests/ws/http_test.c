@@ -17,6 +17,8 @@ typedef struct golden {
 #define NEXT "GET /next HTTP/1.1\r\n" H "\r\n"
 #define GOT_NEXT "GET /next {Host=h} "
 #define GOT_CHUNKED "POST /p {Host=h, Transfer-Encoding=chunked} "
+#define C2 "1;extension\r\nx\r\n1\r\nx\r\n"
+#define C8 C2 C2 C2 C2
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X250 X50 X50 X50 X50 X50
 
@@ -35,49 +37,58 @@ static const golden requests[] = {
     {"absolute form without a path", "GET WS://h HTTP/1.1\r\n" H "\r\n", "GET / {Host=h} "},
     {"absolute form with a query only", "GET http://h?q HTTP/1.1\r\n" H "\r\n",
      "GET /?q {Host=h} "},
-    {"absolute form of another host", "GET http://evil/ HTTP/1.1\r\n" H "\r\n", "error 400"},
+    {"absolute form of another host", "GET http://evil/ HTTP/1.1\r\n" H "\r\n",
+     "error 400: the target names another host than the Host header"},
     {"blanks around values", "GET / HTTP/1.1\r\nHost: \t h \t\r\nA:b\r\nC:\r\n\r\n",
      "GET / {Host=h, A=b, C=} "},
     {"bytes beyond ASCII in a value", GET "A: \xED\x98\xB8\r\n\r\n",
      "GET / {Host=h, A=\xED\x98\xB8} "},
     {"pipelined", GET "\r\n" NEXT, "GET / {Host=h} ; " GOT_NEXT},
     {"a blank line before", "\r\n" GET "\r\n\r\n" NEXT, "GET / {Host=h} ; " GOT_NEXT},
-    {"two blank lines before", "\r\n\r\n" GET "\r\n", "error 400"},
+    {"two blank lines before", "\r\n\r\n" GET "\r\n", "error 400: the start line is empty"},
     {"nothing is read after the last", GET "Connection: close\r\n\r\n" NEXT,
      "GET / last {Host=h, Connection=close} "},
     {"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", "GET / 1.0 last "},
     {"HTTP/1.0 kept alive", "GET / HTTP/1.0\r\nConnection: x, Keep-Alive\r\n\r\n" NEXT,
      "GET / 1.0 {Connection=x, Keep-Alive} ; " GOT_NEXT},
     {"HTTP/1.2 is read as 1.1", "GET / HTTP/1.2\r\n" H "\r\n", "GET / {Host=h} "},
-    {"HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "error 505"},
-    {"HTTP/0.9", "GET /\r\n", "error 400"},
-    {"no such version", "GET / HTTP/1.x\r\n", "error 400"},
-    {"lower case version", "GET / http/1.1\r\n", "error 400"},
-    {"two blanks", "GET  / HTTP/1.1\r\n", "error 400"},
-    {"a blank at the end", "GET / HTTP/1.1 \r\n", "error 400"},
-    {"a method that is no token", "G(T / HTTP/1.1\r\n", "error 400"},
-    {"a target that is no path", "GET x HTTP/1.1\r\n", "error 400"},
-    {"* is for OPTIONS", "GET * HTTP/1.1\r\n", "error 400"},
-    {"a fragment", "GET /a#b HTTP/1.1\r\n", "error 400"},
-    {"a target beyond ASCII", "GET /\xED\x98\xB8 HTTP/1.1\r\n", "error 400"},
-    {"TLS on a plain port", "\x16\x03\x01\x02", "error 400"},
-    {"bare LF", "GET / HTTP/1.1\nHost: h\n\n", "error 400"},
-    {"LF alone", "\n", "error 400"},
-    {"CR in a line", "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "error 400"},
-    {"CR CR LF", "GET / HTTP/1.1\r\r\n", "error 400"},
-    {"a control character", GET "A: \x01\r\n", "error 400"},
-    {"DEL", GET "A: \x7F\r\n", "error 400"},
-    {"a folded header", GET "A: b\r\n c\r\n\r\n", "error 400"},
-    {"folded with a tab", GET "\tA: b\r\n\r\n", "error 400"},
-    {"a blank before the colon", GET "A : b\r\n\r\n", "error 400"},
-    {"no colon", GET "Rubbish\r\n\r\n", "error 400"},
-    {"an empty name", GET ": b\r\n\r\n", "error 400"},
-    {"no Host", "GET / HTTP/1.1\r\n\r\n", "error 400"},
-    {"two Hosts", GET "HOST: h\r\n\r\n", "error 400"},
-    {"two Hosts in 1.0", "GET / HTTP/1.0\r\n" H H "\r\n", "error 400"},
-    {"a request line too long", "GET /" X250 " HTTP/1.1\r\n", "error 414"},
-    {"an endless line", X250 X250, "error 414"},
-    {"headers too long", GET "A: " X250 "\r\n\r\n", "error 431"},
+    {"HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+     "error 505: only HTTP/1.0 and HTTP/1.1 are spoken here"},
+    {"HTTP/0.9", "GET /\r\n", "error 400: the request line is not METHOD TARGET VERSION"},
+    {"no such version", "GET / HTTP/1.x\r\n", "error 400: the start line has no HTTP version"},
+    {"lower case version", "GET / http/1.1\r\n", "error 400: the start line has no HTTP version"},
+    {"two blanks", "GET  / HTTP/1.1\r\n", "error 400: the start line has no HTTP version"},
+    {"a blank at the end", "GET / HTTP/1.1 \r\n", "error 400: the start line has no HTTP version"},
+    {"a method that is no token", "G(T / HTTP/1.1\r\n",
+     "error 400: the request's method is no token"},
+    {"a target that is no path", "GET x HTTP/1.1\r\n",
+     "error 400: the request's target is no path"},
+    {"* is for OPTIONS", "GET * HTTP/1.1\r\n", "error 400: the request's target is no path"},
+    {"a fragment", "GET /a#b HTTP/1.1\r\n", "error 400: the request's target has a fragment"},
+    {"a target beyond ASCII", "GET /\xED\x98\xB8 HTTP/1.1\r\n",
+     "error 400: the request's target is empty or not plain ASCII"},
+    {"TLS on a plain port", "\x16\x03\x01\x02", "error 400: the head holds a control character"},
+    {"bare LF", "GET / HTTP/1.1\nHost: h\n\n", "error 400: a line does not end with one CR LF"},
+    {"LF alone", "\n", "error 400: a line does not end with one CR LF"},
+    {"CR in a line", "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n",
+     "error 400: a line does not end with one CR LF"},
+    {"CR CR LF", "GET / HTTP/1.1\r\r\n", "error 400: a line does not end with one CR LF"},
+    {"a control character", GET "A: \x01\r\n", "error 400: the head holds a control character"},
+    {"DEL", GET "A: \x7F\r\n", "error 400: the head holds a control character"},
+    {"a folded header", GET "A: b\r\n c\r\n\r\n", "error 400: a header is folded over two lines"},
+    {"folded with a tab", GET "\tA: b\r\n\r\n", "error 400: a header is folded over two lines"},
+    {"a blank before the colon", GET "A : b\r\n\r\n",
+     "error 400: a header's name is no token followed by ':'"},
+    {"no colon", GET "Rubbish\r\n\r\n", "error 400: a header's name is no token followed by ':'"},
+    {"an empty name", GET ": b\r\n\r\n", "error 400: a header's name is no token followed by ':'"},
+    {"no Host", "GET / HTTP/1.1\r\n\r\n", "error 400: there is no Host header"},
+    {"two Hosts", GET "HOST: h\r\n\r\n", "error 400: there are several Host headers"},
+    {"two Hosts in 1.0", "GET / HTTP/1.0\r\n" H H "\r\n",
+     "error 400: there are several Host headers"},
+    {"a request line too long", "GET /" X250 " HTTP/1.1\r\n",
+     "error 414: the request line is longer than the limit"},
+    {"an endless line", X250 X250, "error 414: the request line is longer than the limit"},
+    {"headers too long", GET "A: " X250 "\r\n\r\n", "error 431: the head is longer than the limit"},
     {"an upgrade, and what follows it",
      GET "Connection: keep-alive, UPGRADE\r\nUpgrade: WebSocket\r\n\r\n",
      "GET / upgrade {Host=h, Connection=keep-alive, UPGRADE, Upgrade=WebSocket} "},
@@ -92,57 +103,78 @@ static const golden requests[] = {
     {"an unfinished body", POST "Content-Length: 5\r\n\r\nHell", ""},
     {"a body as long as allowed", POST "Content-Length: 32\r\n\r\n01234567890123456789012345678901",
      "POST /p {Host=h, Content-Length=32} 01234567890123456789012345678901"},
-    {"a body too long", POST "Content-Length: 33\r\n\r\n", "error 413"},
-    {"a length beyond numbers", POST "Content-Length: 99999999999999999999\r\n\r\n", "error 413"},
+    {"a body too long", POST "Content-Length: 33\r\n\r\n",
+     "error 413: the body is longer than the limit"},
+    {"a length beyond numbers", POST "Content-Length: 99999999999999999999\r\n\r\n",
+     "error 413: Content-Length is beyond any limit"},
     {"the same length twice", POST "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
      "POST /p {Host=h, Content-Length=1, Content-Length=1} x"},
     {"the same length as a list", POST "Content-Length: 1, 1\r\n\r\nx",
      "POST /p {Host=h, Content-Length=1, 1} x"},
-    {"two lengths", POST "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "error 400"},
-    {"two lengths as a list", POST "Content-Length: 1,2\r\n\r\nxx", "error 400"},
-    {"a negative length", POST "Content-Length: -1\r\n\r\n", "error 400"},
-    {"a length with a sign", POST "Content-Length: +1\r\n\r\n", "error 400"},
-    {"a hexadecimal length", POST "Content-Length: 0x1\r\n\r\n", "error 400"},
-    {"an empty length", POST "Content-Length:\r\n\r\n", "error 400"},
-    {"a length of commas", POST "Content-Length: ,\r\n\r\n", "error 400"},
+    {"two lengths", POST "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+     "error 400: Content-Length is told twice and differs"},
+    {"two lengths as a list", POST "Content-Length: 1,2\r\n\r\nxx",
+     "error 400: Content-Length is told twice and differs"},
+    {"a negative length", POST "Content-Length: -1\r\n\r\n",
+     "error 400: Content-Length is no number"},
+    {"a length with a sign", POST "Content-Length: +1\r\n\r\n",
+     "error 400: Content-Length is no number"},
+    {"a hexadecimal length", POST "Content-Length: 0x1\r\n\r\n",
+     "error 400: Content-Length is no number"},
+    {"an empty length", POST "Content-Length:\r\n\r\n", "error 400: Content-Length is empty"},
+    {"a length of commas", POST "Content-Length: ,\r\n\r\n",
+     "error 400: Content-Length is no number"},
     {"length and chunks", POST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-     "error 400"},
+     "error 400: both Content-Length and Transfer-Encoding are given"},
     /* chunks */
     {"chunks", CHUNKED "5\r\nHello\r\n1;a=\"b\"\r\n \r\nA \r\n0123456789\r\n0\r\n\r\n" NEXT,
      GOT_CHUNKED "Hello 0123456789; " GOT_NEXT},
+    {"many chunks", CHUNKED C8 C8 C8 C8 "0\r\n\r\n",
+     GOT_CHUNKED "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"},
     {"no chunks", CHUNKED "0\r\n\r\n" NEXT, GOT_CHUNKED "; " GOT_NEXT},
     {"leading zeros", CHUNKED "000\r\n\r\n", GOT_CHUNKED},
     {"trailers are dropped", CHUNKED "1\r\nx\r\n0\r\nA: b\r\nC: d\r\n\r\n" NEXT,
      GOT_CHUNKED "x; " GOT_NEXT},
-    {"trailers too long", CHUNKED "0\r\nA: " X250 "\r\n\r\n", "error 431"},
+    {"trailers too long", CHUNKED "0\r\nA: " X250 "\r\n\r\n",
+     "error 431: the head is longer than the limit"},
     {"chunks as long as allowed",
      CHUNKED "1f\r\n0123456789012345678901234567890\r\n1\r\nx\r\n0\r\n\r\n",
      GOT_CHUNKED "0123456789012345678901234567890x"},
     {"chunks too long together", CHUNKED "1f\r\n0123456789012345678901234567890\r\n2\r\nxx\r\n",
-     "error 413"},
-    {"a chunk too long", CHUNKED "21\r\n", "error 413"},
-    {"a chunk of 2^60", CHUNKED "fffffffffffffff\r\n", "error 413"},
-    {"a size of 16 digits", CHUNKED "1000000000000000\r\n", "error 400"},
-    {"no size", CHUNKED "\r\n", "error 400"},
-    {"a size that is no number", CHUNKED "x\r\n", "error 400"},
-    {"a size with a sign", CHUNKED "-1\r\n", "error 400"},
-    {"rubbish behind a size", CHUNKED "1 x\r\n", "error 400"},
-    {"an extension too long", CHUNKED "1;" X250 X50 "\r\n", "error 400"},
-    {"a size line with bare LF", CHUNKED "1\nx\r\n", "error 400"},
-    {"a chunk longer than its size", CHUNKED "1\r\nxy\r\n", "error 400"},
-    {"gzip", POST "Transfer-Encoding: gzip, chunked\r\n\r\n", "error 501"},
-    {"identity", POST "Transfer-Encoding: identity\r\n\r\n", "error 501"},
+     "error 413: the body is longer than the limit"},
+    {"a chunk too long", CHUNKED "21\r\n", "error 413: the body is longer than the limit"},
+    {"a chunk of 2^60", CHUNKED "fffffffffffffff\r\n",
+     "error 413: the body is longer than the limit"},
+    {"a size of 16 digits", CHUNKED "1000000000000000\r\n",
+     "error 400: a chunk does not begin with its size"},
+    {"no size", CHUNKED "\r\n", "error 400: a chunk does not begin with its size"},
+    {"a size that is no number", CHUNKED "x\r\n",
+     "error 400: a chunk does not begin with its size"},
+    {"a size with a sign", CHUNKED "-1\r\n", "error 400: a chunk does not begin with its size"},
+    {"rubbish behind a size", CHUNKED "1 x\r\n", "error 400: a chunk does not begin with its size"},
+    {"an extension too long", CHUNKED "1;" X250 X50 "\r\n",
+     "error 400: a chunk's size line is too long"},
+    {"a size line with bare LF", CHUNKED "1\nx\r\n",
+     "error 400: a line does not end with one CR LF"},
+    {"a chunk longer than its size", CHUNKED "1\r\nxy\r\n",
+     "error 400: a chunk is longer than its size"},
+    {"gzip", POST "Transfer-Encoding: gzip, chunked\r\n\r\n",
+     "error 501: the only transfer coding known here is chunked"},
+    {"identity", POST "Transfer-Encoding: identity\r\n\r\n",
+     "error 501: the only transfer coding known here is chunked"},
     {"chunked twice", POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
-     "error 501"},
-    {"chunks in 1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "error 400"},
+     "error 501: the only transfer coding known here is chunked"},
+    {"chunks in 1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "error 400: HTTP/1.0 has no Transfer-Encoding"},
     /* Expect */
     {"100-continue", POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\nx" NEXT,
      "continue; POST /p {Host=h, Expect=100-Continue, Content-Length=1} x; " GOT_NEXT},
     {"100-continue without a body", POST "Expect: 100-continue\r\n\r\n",
      "POST /p {Host=h, Expect=100-continue} "},
     {"100-continue for a body too long", POST "Expect: 100-continue\r\nContent-Length: 99\r\n\r\n",
-     "error 413"},
-    {"another expectation", POST "Expect: miracles\r\n\r\n", "error 417"},
+     "error 413: the body is longer than the limit"},
+    {"another expectation", POST "Expect: miracles\r\n\r\n",
+     "error 417: the only expectation known here is 100-continue"},
 };
 
 static const golden responses[] = {
@@ -157,7 +189,7 @@ static const golden responses[] = {
     {"until the end", "HTTP/1.1 200 OK\r\n\r\nall of it", "eof 200 last all of it"},
     {"until the end, empty", "HTTP/1.0 200 OK\r\n\r\n", "eof 200 1.0 last "},
     {"until the end, too long", "HTTP/1.1 200 OK\r\n\r\n012345678901234567890123456789012",
-     "error 502"},
+     "error 502: the body is longer than the limit"},
     {"the end comes too soon", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHell", ""},
     {"100 is skipped",
      "HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
@@ -168,20 +200,15 @@ static const golden responses[] = {
     {"304 has no body",
      "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
      "304 {Content-Length=9} ; 204 "},
-    {"no version", "200 OK\r\n", "error 502"},
-    {"HTTP/2", "HTTP/2 200\r\n", "error 502"},
-    {"two digits", "HTTP/1.1 20 OK\r\n", "error 502"},
-    {"099", "HTTP/1.1 099 OK\r\n", "error 502"},
-    {"four digits", "HTTP/1.1 2000 OK\r\n", "error 502"},
-    {"a blank line before", "\r\nHTTP/1.1 200 OK\r\n", "error 502"},
+    {"no version", "200 OK\r\n", "error 502: the start line has no HTTP version"},
+    {"HTTP/2", "HTTP/2 200\r\n", "error 502: the start line has no HTTP version"},
+    {"two digits", "HTTP/1.1 20 OK\r\n",
+     "error 502: the answer's status is no number of three digits"},
+    {"099", "HTTP/1.1 099 OK\r\n", "error 502: the answer's status is no number of three digits"},
+    {"four digits", "HTTP/1.1 2000 OK\r\n",
+     "error 502: the answer's status is no number of three digits"},
+    {"a blank line before", "\r\nHTTP/1.1 200 OK\r\n", "error 502: the start line is empty"},
 };
-
-static bool matches(const char *got, const char *expected)
-{
-    size_t size = strlen(expected);
-    return strncmp(got, expected, size) == 0 &&
-           (got[size] == '\0' || (got[size] == ':' && strstr(expected, "error") != NULL));
-}
 
 static void expect_same(const golden *c, nb__ws_role role, nb_span input, pieces cut,
                         const char *whole)
@@ -216,7 +243,7 @@ static void run_golden(const golden *c, nb__ws_role role)
     nb__text whole = {0};
     nb__text_string(&whole, "");
     transcript_http(&whole, role, limits, input, (pieces){0}, true);
-    if (!matches(whole.data, c->events))
+    if (strcmp(whole.data, c->events) != 0)
         fail_msg("%s: expected \"%s\", got \"%s\"", c->name, c->events, whole.data);
     expect_same_at_guards(c, role, input);
     for (size_t size = 1; size < 250 && size < input.size_bytes; size++) {
@@ -249,7 +276,7 @@ static void test_nul_is_refused(void **state)
     nb__text text = {0};
     transcript_http(&text, NB__WS_SERVER, limits, (nb_span){bytes, sizeof bytes - 1}, (pieces){0},
                     false);
-    assert_true(matches(text.data, "error 400"));
+    assert_string_equal(text.data, "error 400: the head holds a control character");
     nb__text_fini(&text);
 }
 
@@ -264,7 +291,8 @@ static void test_too_many_headers(void **state)
             nb__text_string(&input, "A: b\r\n");
         nb__text_string(&input, "\r\n");
         transcript_http(&text, NB__WS_SERVER, wide, nb__text_view(&input), (pieces){0}, false);
-        assert_int_equal(matches(text.data, "error 431"), count > NB__HTTP_HEADERS_MAX);
+        assert_int_equal(strcmp(text.data, "error 431: there are too many headers") == 0,
+                         count > NB__HTTP_HEADERS_MAX);
         nb__text_fini(&input);
         nb__text_fini(&text);
     }
