@@ -30,15 +30,18 @@ flags=(-std=c17 -Wall -Wextra -Werror "$work/examples/book.c")
 # shellcheck disable=SC2046 # one word a flag
 gcc "${flags[@]}" $(pkg-config --cflags --libs nightbook) -o "$work/book-pkgconfig-shared"
 # shellcheck disable=SC2046
-gcc "${flags[@]}" $(pkg-config --cflags nightbook) "$lib_dir/libnightbook.a" \
-    $(pkg-config --static --libs jansson libcrypto libarchive) -o "$work/book-pkgconfig-static"
+gcc "${flags[@]}" $(pkg-config --static --cflags --libs nightbook | sed 's/-lnightbook/-l:libnightbook.a/') \
+    -o "$work/book-pkgconfig-static"
 for kind in shared static; do
     cmake -S "$work/examples" -B "$work/cmake-$kind" -DCMAKE_PREFIX_PATH="$prefix" -DNIGHTBOOK="$kind" \
         >"$work/cmake.log" 2>&1 && cmake --build "$work/cmake-$kind" >>"$work/cmake.log" 2>&1 ||
         fail "$(cat "$work/cmake.log")"
     mv "$work/cmake-$kind/book" "$work/book-cmake-$kind"
 done
-ldd "$work/book-cmake-static" | grep -q libnightbook && fail "the static program needs libnightbook.so"
+for kind in pkgconfig cmake; do
+    ldd "$work/book-$kind-static" | grep -q libnightbook && fail "the static program needs libnightbook.so"
+    ldd "$work/book-$kind-shared" | grep -q libnightbook || fail "the shared program does not use libnightbook.so"
+done
 
 "$prefix/bin/nightbook" sim --listen 127.0.0.1:0 --at 20:00 --keys 5 --many-sessions --quiet 2>"$work/sim.log" &
 sim_pid=$!
