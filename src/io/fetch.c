@@ -35,6 +35,7 @@ static void answer_take(nb__fetch *fetch)
     nb__stream_end(&fetch->stream, NB_E_CLOSED, "answered");
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type of the callback */
 static void fetch_received(nb__stream *stream, char *data, size_t size_bytes)
 {
     nb__fetch *fetch = fetch_of(stream);

@@ -171,7 +171,7 @@ nb_err nb__peer_write(nb__peer *peer, const struct iovec *iov, int iov_count, si
     size_t total_bytes = 0;
     for (int i = 0; i < iov_count; i++)
         total_bytes += iov[i].iov_len;
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+    struct msghdr message = {.msg_iov = (struct iovec *)iov,
                              .msg_iovlen = (size_t)(iov_count < 1024 ? iov_count : 1024)};
     ssize_t size = sendmsg(peer->watch.fd, &message, MSG_NOSIGNAL);
     if (size < 0 && errno != EAGAIN && errno != EINTR) {

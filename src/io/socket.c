@@ -81,12 +81,14 @@ static int listen_at(const struct addrinfo *at, int send_buffer_bytes)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage address = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {0}};
     socklen_t size = sizeof address;
-    getsockname(fd, (struct sockaddr *)&address, &size);
-    return ntohs(address.ss_family == AF_INET
-                     ? ((const struct sockaddr_in *)(const void *)&address)->sin_port
-                     : ((const struct sockaddr_in6 *)(const void *)&address)->sin6_port);
+    getsockname(fd, &address.any, &size);
+    return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
 }
 
 nb_err nb__socket_listen(const nb__address *address, int send_buffer_bytes, int *fd, uint16_t *port,
