@@ -50,6 +50,8 @@ typedef struct nb_records {
  * The trailing field is dropped first; only if the rest does not divide by CCC, or is narrower than
  * every known version of the TR, the field is kept (a record may end with a blank of its own).
  *
+ * @retval NB_E_FRAME      `frame` was never split: its record_count is 0 (nb_event of a head that
+ * could not be).
  * @retval NB_E_ENCRYPTED  The payload is base64 cipher text, not fields.
  * @retval NB_E_STRIDE     fields / CCC leaves a rest.
  * @retval NB_E_WIDTH      stride < tr->field_count_min.

@@ -77,6 +77,8 @@ static nb_err stride_fail(const nb_frame *frame, size_t fields, size_t stride_mi
 nb_err nb_records_begin(const nb_frame *frame, nb_records *out, nb_error *error)
 {
     nb_span payload = frame->payload;
+    if (frame->record_count < 1)
+        return nb__fail(error, NB_E_FRAME, 0, "the frame's head was never split");
     if (frame->is_encrypted)
         return nb__fail(error, NB_E_ENCRYPTED, 0, "the payload is encrypted");
     size_t stride_min = frame->tr != NULL ? frame->tr->field_count_min : 1;

@@ -311,6 +311,8 @@ static void test_other_messages(void **state)
     event = next(client);
     assert_int_equal(event.kind, NB_EVENT_DATA);
     assert_int_equal(event.frame.record_count, 0); /* no head to split, and given all the same */
+    nb_records records;
+    assert_int_equal(nb_records_begin(&event.frame, &records, NULL), NB_E_FRAME);
     event = next(client);
     assert_int_equal(event.kind,
                      NB_EVENT_DATA); /* bytes that are not UTF-8 are no reason to close */
