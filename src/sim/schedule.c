@@ -87,7 +87,7 @@ static void take_step(nb__market *m)
         move += nb__random_below(&m->path_random, 2) == 0 ? size : -size;
         set_mood(m, MOOD_BURST, 8);
     } else if (covers(m, m->config.night.open_ns) || covers(m, m->config.night.end_ns)) {
-        set_mood(m, MOOD_BURST, 10);
+        set_mood(m, MOOD_BURST, 5);
     } else if (m->step_ns >= m->mood_end_ns) {
         draw_mood(m);
     }

@@ -12,17 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAMES_A_TURN 512
-#define PUMP_GAP_NS NB__NS_PER_MS /* frames closer together leave together */
+#define FRAMES_A_TURN 2048
+#define PUMP_GAP_NS NB__NS_PER_MS /* frames closer together leave together … */
+#define PUMP_GAP_FAST_NS (4 * NB__NS_PER_MS)
+#define FAST_RATE                                                                                  \
+    10000 /* … and from this rate on more of them: a send costs the kernel microseconds */
 #define PINGPONG_GAP_NS (100 * NB__NS_PER_MS)
 #define REST_MAX_NS (NB__NS_PER_DAY) /* longest sleep, so that sums cannot overflow */
 
 /* ---- the session clock ---- */
 
+/* The loop's clock is read once a turn, so it may lie a little before the night's begin. */
 static int64_t session_at(const nb__sim *sim, int64_t mono_ns)
 {
-    return sim->clock.at_session_ns +
-           (int64_t)((double)(mono_ns - sim->at_mono_ns) * sim->clock.speed);
+    int64_t since_ns = mono_ns > sim->at_mono_ns ? mono_ns - sim->at_mono_ns : 0;
+    return sim->clock.at_session_ns + (int64_t)((double)since_ns * sim->clock.speed);
 }
 
 static int64_t mono_of(const nb__sim *sim, int64_t session_ns)
@@ -160,8 +164,9 @@ static void pump(nb__timer *timer, int64_t now_mono_ns)
             return;
         next_ns = due_ns >= over_ns ? nb__market_next_ns(sim->market) : over_ns;
     }
+    int64_t gap_ns = sim->config.rate < FAST_RATE ? PUMP_GAP_NS : PUMP_GAP_FAST_NS;
     int64_t at_ns = mono_of(sim, next_ns),
-            soonest_ns = now_mono_ns + (made < FRAMES_A_TURN ? PUMP_GAP_NS : 1);
+            soonest_ns = now_mono_ns + (made < FRAMES_A_TURN ? gap_ns : 1);
     nb__timer_set(sim->loop, timer, at_ns > soonest_ns ? at_ns : soonest_ns);
 }
 
