@@ -185,7 +185,7 @@ static void note_refusal(tap *t, const nb_event *event)
 /* @return -1: go on; else the exit code. */
 static int handle(tap *t, const nb_event *event)
 {
-    int shown = event->text.size_bytes > 200 ? 200 : (int)event->text.size_bytes;
+    int shown = event->text.size_bytes > 2000 ? 2000 : (int)event->text.size_bytes;
     nb_error error;
     switch (event->kind) {
     case NB_EVENT_DATA:

@@ -245,6 +245,8 @@ static void test_kept_and_counted(void **state)
     assert_int_equal(counters->books, 1);
     assert_int_equal(counters->flags[1], 3);
     assert_int_equal(counters->flags[0], 0);
+    nb__books_apply(books, 0, NB__PRODUCT_KOSPI200, &quote);
+    assert_int_equal(counters->books, 2);
     nb__books_free(books);
 }
 
