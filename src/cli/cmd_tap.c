@@ -7,12 +7,12 @@
  * a burst costs few writes.
  */
 #include "cli/cli.h"
+#include "client/client.h"
 #include "kis/kis.h"
 #include "night/night.h"
 #include "row.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <nightbook/client.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -12,11 +12,11 @@
  * Requests: one in flight. KIS answers refusals of the whole request without naming it ("(null)"),
  * so an answer belongs to the request in flight when it names that or nothing.
  */
+#include "client.h"
 #include "io/io.h"
 #include "kis/kis.h"
 #include "night/night.h"
 #include <errno.h>
-#include <nightbook/client.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
