@@ -317,18 +317,22 @@ bool access_approval_known(const access *a, const char *approval_key, int64_t no
     size_t digits = 0;
     if (a->approvals == NULL || strlen(approval_key) != ACCESS_APPROVAL_BYTES - 1)
         return false;
-    for (const char *at = approval_key; *at != '\0'; at++) {
-        int value = hex_value(*at);
-        if (*at == '-')
+    for (size_t i = 0; i < ACCESS_APPROVAL_BYTES - 1; i++) {
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (approval_key[i] != '-')
+                return false;
             continue;
-        if (value < 0 || digits == 2 * sizeof bytes)
+        }
+        int value = hex_value(approval_key[i]);
+        if (value < 0)
             return false;
         bytes[digits / 2] = (uint8_t)(bytes[digits / 2] << 4 | value);
         digits++;
     }
-    const access_approval *approval =
-        &a->approvals[(bytes[0] << 8 | bytes[1]) % ACCESS_APPROVAL_MAX];
-    return digits == 2 * sizeof bytes && approval->issued_ns != 0 &&
-           now_ns - approval->issued_ns < APPROVAL_LIFE_NS &&
+    size_t place = (size_t)(bytes[0] << 8 | bytes[1]);
+    if (place >= ACCESS_APPROVAL_MAX)
+        return false;
+    const access_approval *approval = &a->approvals[place];
+    return approval->issued_ns != 0 && now_ns - approval->issued_ns < APPROVAL_LIFE_NS &&
            equal_in_constant_time(bytes + 2, approval->secret, sizeof approval->secret);
 }
