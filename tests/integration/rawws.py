@@ -104,10 +104,17 @@ class RawWs:
                 return payload.decode()
 
     def answer(self, timeout=5):
-        """The next JSON answer that is no PINGPONG; frames on the way are dropped."""
+        """The next JSON answer that is neither PINGPONG nor a mark; frames on the way are dropped."""
         while True:
             text = self.next(timeout)
-            if text[0] == "{" and '"PINGPONG"' not in text:
+            if text[0] == "{" and '"PINGPONG"' not in text and '"NIGHTBOOK"' not in text:
+                return json.loads(text)
+
+    def mark(self, msg_cd, timeout=5):
+        """The next mark of that kind."""
+        while True:
+            text = self.next(timeout)
+            if '"NIGHTBOOK"' in text and json.loads(text)["body"]["msg_cd"] == msg_cd:
                 return json.loads(text)
 
     def code(self, timeout=5):
