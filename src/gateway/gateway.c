@@ -174,6 +174,7 @@ static void on_closed(void *self, nb__peer *peer, const char *detail)
     nb__peer_set_user(peer, NULL);
     c->fan.is_gone = true;
     conversation_leave(g, c);
+    conversation_release(g); /* now: there may be no further turn for long */
     fan_leave(&g->fan, &c->fan);
     if (c->secrets != NULL)
         explicit_bzero(c->secrets, c->secret_count * sizeof *c->secrets);

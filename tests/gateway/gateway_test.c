@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway over real sockets with a plant that the test plays: the conversation, opt-ins, REST,
+ * access, time-outs. */
+#include "gateway/gateway.h"
+#include "stub_plant.h"
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TURNS_MAX 2000
+#define NOON_NS INT64_C(1790000000000000000)
+
+typedef struct desk {
+    nb__loop *loop;
+    nb__plant *plant;
+    nb__gateway *gateway;
+    nb__gateway_config config;
+} desk;
+
+/* A WebSocket client. Messages are kept one after the other, each with a NUL. */
+typedef struct caller {
+    desk *d;
+    nb__link *link;
+    nb__text received;
+    size_t at;
+    bool is_open, is_closed;
+    char clock[160], error[200];
+} caller;
+
+static void desk_open(desk *d)
+{
+    *d = (desk){.config = nb__gateway_config_default()};
+    (void)nb__listen_parse("127.0.0.1:0", &d->config.server.listen, NULL);
+    d->config.ring_bytes = 1u << 20;
+    d->config.answer_wait_ns = 50 * NB__NS_PER_MS;
+    assert_int_equal(nb__loop_new(&d->loop, NULL), NB_OK);
+    d->plant = stub_open();
+}
+
+static void desk_listen(desk *d)
+{
+    nb_error error = {0};
+    if (nb__gateway_open(d->loop, d->plant, &d->config, &d->gateway, &error) != NB_OK)
+        fail_msg("%s", error.detail);
+}
+
+static void desk_close(desk *d)
+{
+    nb__gateway_close(d->gateway);
+    nb__loop_turn(d->loop, 0);
+    nb__loop_free(d->loop);
+    stub_close(d->plant);
+}
+
+static void on_opened(void *self, const nb__http_message *answer)
+{
+    caller *c = self;
+    c->is_open = true;
+    (void)nb__span_copy(nb__http_header_find(answer, "Nightbook-Clock"), c->clock, sizeof c->clock);
+}
+
+static void on_message(void *self, const nb__ws_event *event, int64_t recv_ns)
+{
+    caller *c = self;
+    (void)recv_ns;
+    nb__text_append(&c->received, event->payload.data, event->payload.size_bytes);
+    nb__text_append(&c->received, "", 1);
+}
+
+static void on_closed(void *self, const nb_error *error)
+{
+    caller *c = self;
+    c->is_closed = true;
+    snprintf(c->error, sizeof c->error, "%s", error->detail);
+}
+
+static void call_start(desk *d, caller *c, const char *path)
+{
+    char url[300];
+    nb__address address;
+    *c = (caller){.d = d};
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u%s", nb__gateway_port(d->gateway), path);
+    assert_int_equal(nb__address_parse(url, &address, NULL), NB_OK);
+    const nb__link_handler handler = {
+        .self = c, .opened = on_opened, .message = on_message, .closed = on_closed};
+    assert_int_equal(nb__link_open(d->loop, &address, NB__NS_PER_S, &handler, &c->link, NULL),
+                     NB_OK);
+}
+
+#define UNTIL(d, condition)                                                                        \
+    do {                                                                                           \
+        for (int turns_ = 0; !(condition) && turns_ < TURNS_MAX; turns_++)                         \
+            nb__loop_turn((d)->loop, 5);                                                           \
+        assert_true(condition);                                                                    \
+    } while (0)
+
+static void call(desk *d, caller *c, const char *path)
+{
+    call_start(d, c, path);
+    UNTIL(d, c->is_open);
+}
+
+static void hang_up(caller *c)
+{
+    if (!c->is_closed)
+        nb__link_abort(c->link);
+    nb__text_fini(&c->received);
+}
+
+static void say(caller *c, const char *text)
+{
+    nb__link_send(c->link, NB__WS_TEXT, nb__span(text));
+}
+
+static void ask(caller *c, char tr_type, const char *tr_id, const char *tr_key)
+{
+    char text[400];
+    snprintf(text, sizeof text,
+             "{\"header\":{\"approval_key\": "
+             "\"any\",\"custtype\":\"P\",\"tr_type\":\"%c\",\"content-type\":\"utf-8\"},"
+             "\"body\":{\"input\":{\"tr_id\":\"%s\",\"tr_key\":\"%s\"}}}",
+             tr_type, tr_id, tr_key);
+    say(c, text);
+}
+
+static const char *hear(caller *c)
+{
+    UNTIL(c->d, c->at < c->received.size_bytes);
+    const char *text = c->received.data + c->at;
+    c->at += strlen(text) + 1;
+    return text;
+}
+
+static void hear_nothing(caller *c)
+{
+    for (int i = 0; i < 10; i++)
+        nb__loop_turn(c->d->loop, 2);
+    if (c->at < c->received.size_bytes)
+        fail_msg("unexpected: %s", c->received.data + c->at);
+}
+
+static void hear_exactly(caller *c, const char *text)
+{
+    assert_string_equal(hear(c), text);
+}
+
+/* An answer with this code, and on success with iv and key. */
+static nb__answer hear_answer(caller *c, const char *msg_cd, const char *tr_key)
+{
+    nb__answer answer;
+    const char *text = hear(c);
+    assert_int_equal(nb__server_message_parse(nb__span(text), &answer), NB__SERVER_ANSWER);
+    if (strcmp(answer.msg_cd, msg_cd) != 0)
+        fail_msg("%s instead of %s", text, msg_cd);
+    assert_string_equal(answer.tr_key, tr_key);
+    bool is_success = strcmp(answer.rt_cd, "0") == 0;
+    assert_int_equal(strlen(answer.iv), is_success ? 16 : 0);
+    assert_int_equal(strlen(answer.key), is_success ? 32 : 0);
+    return answer;
+}
+
+/* ---- the conversation ---- */
+
+static void two_clients_one_registration(void **state)
+{
+    (void)state;
+    desk d;
+    caller a, b;
+    desk_open(&d);
+    desk_listen(&d);
+    call(&d, &a, "");
+    call(&d, &b, "/tryitout/H0EUASP0");
+    assert_non_null(strstr(a.clock, "sim; session="));
+    ask(&a, '1', "XTR", "K1");
+    nb__answer first = hear_answer(&a, "OPSP0000", "K1");
+    ask(&b, '1', "XTR", "K1");
+    nb__answer second = hear_answer(&b, "OPSP0000", "K1");
+    assert_string_not_equal(first.key, second.key);
+    ask(&a, '1', "XTR", "K2");
+    nb__answer again = hear_answer(&a, "OPSP0000", "K2");
+    assert_string_equal(first.key, again.key); /* one pair a session and TR */
+    assert_string_equal(first.iv, again.iv);
+    ask(&a, '1', "XTR", "K1");
+    hear_answer(&a, "OPSP0002", "K1");
+    assert_int_equal(d.plant->wants, 2);
+    stub_frame(d.plant, "0|XTR|001|K1^1", NOON_NS);
+    hear_exactly(&a, "0|XTR|001|K1^1");
+    hear_exactly(&b, "0|XTR|001|K1^1");
+    ask(&a, '2', "XTR", "K1");
+    hear_answer(&a, "OPSP0001", "K1");
+    ask(&a, '2', "XTR", "K1");
+    hear_answer(&a, "OPSP0003", "K1");
+    assert_int_equal(d.plant->releases, 0);
+    hang_up(&b);
+    UNTIL(&d, d.plant->releases == 1);
+    stub_frame(d.plant, "0|XTR|001|K1^2", NOON_NS);
+    hear_nothing(&a);
+    assert_int_equal(nb__gateway_count(d.gateway)->subscriptions, 1);
+    hang_up(&a);
+    UNTIL(&d, nb__gateway_count(d.gateway)->clients == 0);
+    assert_int_equal(d.plant->releases, 2);
+    desk_close(&d);
+}
+
+static void what_kis_would_not_read(void **state)
+{
+    (void)state;
+    desk d;
+    caller c;
+    desk_open(&d);
+    d.config.subscriptions_max = 2;
+    desk_listen(&d);
+    call(&d, &c, "/");
+    say(&c, "garbage");
+    assert_string_equal(hear_answer(&c, "OPSP9999", "").tr_id, "(null)");
+    say(&c, "{}");
+    hear_answer(&c, "OPSP9998", "");
+    ask(&c, '3', "XTR", "K1");
+    hear_answer(&c, "OPSP8997", "");
+    ask(&c, '1', "XTR", "1234567890123");
+    hear_answer(&c, "OPSP8993", "");
+    ask(&c, '1', "XTR", "K1");
+    hear_answer(&c, "OPSP0000", "K1");
+    ask(&c, '1', "XTR", "*");
+    hear_answer(&c, "OPSP0000", "*");
+    ask(&c, '1', "XTR", "K2");
+    hear_answer(&c, "OPSP0008", "K2");
+    assert_int_equal(d.plant->wants, 1);
+    ask(&c, '2', "XTR", "*");
+    hear_answer(&c, "OPSP0001", "*");
+    d.plant->slots = 1;
+    ask(&c, '1', "XTR", "K2");
+    hear_answer(&c, "OPSP0008", "K2");
+    stub_frame(d.plant, "0|XTR|001|K1^1", NOON_NS);
+    hear_exactly(&c, "0|XTR|001|K1^1");
+    assert_int_equal(nb__gateway_count(d.gateway)->requests_invalid, 4);
+    hang_up(&c);
+    desk_close(&d);
+}
+
+static void the_answer_waits_for_kis(void **state)
+{
+    (void)state;
+    desk d;
+    caller a, b;
+    desk_open(&d);
+    d.plant->confirms_at_once = false;
+    d.config.answer_wait_ns = 300 * NB__NS_PER_MS;
+    desk_listen(&d);
+    call(&d, &a, "");
+    call(&d, &b, "");
+    ask(&a, '1', "XTR", "K1");
+    ask(&b, '1', "XTR", "K1");
+    ask(&b, '1', "XTR", "K2");
+    hear_nothing(&a);
+    stub_frame(d.plant, "0|XTR|001|K1^0", NOON_NS);
+    hear_nothing(&a); /* no frame before the answer */
+    stub_decide(d.plant, "XTR", "K1", NB__OPSP_SUBSCRIBED);
+    hear_answer(&a, "OPSP0000", "K1");
+    hear_answer(&b, "OPSP0000", "K1");
+    stub_decide(d.plant, "XTR", "K2", NB__OPSP_BAD_HTS_ID);
+    hear_answer(&b, "OPSP0017", ""); /* with KIS's own words; rt_cd 9 has no key */
+    assert_int_equal(nb__gateway_count(d.gateway)->subscriptions, 2);
+    UNTIL(&d, d.plant->releases == 1);
+    ask(&a, '1', "XTR", "K3");
+    hear_answer(&a, "OPSP0000", "K3"); /* KIS says nothing: after answer_wait_ns */
+    stub_decide(d.plant, "XTR", "K3", NB__OPSP_BAD_TR_KEY);
+    hear_answer(&a, "OPSP8992", "");
+    stub_frame(d.plant, "0|XTR|001|K3^1", NOON_NS);
+    stub_frame(d.plant, "0|XTR|001|K1^1", NOON_NS);
+    hear_exactly(&a, "0|XTR|001|K1^1");
+    hang_up(&a);
+    hang_up(&b);
+    desk_close(&d);
+}
+
+static void while_the_link_is_down_success_comes_at_once(void **state)
+{
+    (void)state;
+    desk d;
+    caller c;
+    desk_open(&d);
+    d.plant->confirms_at_once = d.plant->is_up = false;
+    d.config.answer_wait_ns = 3600 * NB__NS_PER_S;
+    desk_listen(&d);
+    call(&d, &c, "");
+    ask(&c, '1', "XTR", "K1");
+    hear_answer(&c, "OPSP0000", "K1");
+    d.plant->is_up = true;
+    ask(&c, '1', "XTR", "K2");
+    ask(&c, '2', "XTR", "K2"); /* its success comes before that of the end */
+    hear_answer(&c, "OPSP0000", "K2");
+    hear_answer(&c, "OPSP0001", "K2");
+    hang_up(&c);
+    desk_close(&d);
+}
+
+/* ---- opt-ins ---- */
+
+static void marks_and_last_values(void **state)
+{
+    (void)state;
+    desk d;
+    caller plain, more;
+    desk_open(&d);
+    desk_listen(&d);
+    stub_frame(d.plant, "0|XTR|002|K1^1^K1^2", NOON_NS);
+    call(&d, &plain, "");
+    call(&d, &more, "/+last+marks/tryitout");
+    assert_non_null(strstr(hear(&more), "\"msg_cd\":\"NB_FEED\""));
+    ask(&plain, '1', "XTR", "K1");
+    hear_answer(&plain, "OPSP0000", "K1");
+    ask(&more, '1', "XTR", "K1");
+    hear_answer(&more, "OPSP0000", "K1");
+    hear_exactly(&more, "0|XTR|001|K1^2");
+    ask(&more, '1', "XTR", "*");
+    hear_answer(&more, "OPSP0000", "*");
+    hear_exactly(&more, "0|XTR|001|K1^2");
+    nb__mark mark = {.kind = NB__MARK_LINK_DOWN, .recv_ns = NOON_NS, .reason = "it \"fell\""};
+    d.plant->sink.mark(d.plant->sink.self, &mark);
+    mark.kind = NB__MARK_LINK_UP;
+    d.plant->sink.mark(d.plant->sink.self, &mark);
+    const char *text = hear(&more);
+    assert_non_null(strstr(text, "NB_GAP_BEGIN"));
+    assert_non_null(strstr(text, "it \\\"fell\\\""));
+    assert_non_null(strstr(text, "\"banner\":\"SIMULATED\""));
+    assert_non_null(strstr(hear(&more), "NB_GAP_END"));
+    stub_frame(d.plant, "0|XTR|001|K1^3", NOON_NS);
+    hear_exactly(&plain, "0|XTR|001|K1^3");
+    hear_exactly(&more, "0|XTR|001|K1^3");
+    hear_nothing(&more);
+    hang_up(&plain);
+    hang_up(&more);
+    desk_close(&d);
+}
+
+static void an_unknown_word_is_told(void **state)
+{
+    (void)state;
+    desk d;
+    caller c;
+    desk_open(&d);
+    desk_listen(&d);
+    call_start(&d, &c, "/+lats/tryitout");
+    UNTIL(&d, c.is_closed);
+    assert_non_null(strstr(c.error, "400"));
+    hang_up(&c);
+    desk_close(&d);
+}
+
+/* ---- quiet clients ---- */
+
+static void quiet_clients_get_pingpong(void **state)
+{
+    (void)state;
+    desk d;
+    caller silent, echo, pong;
+    desk_open(&d);
+    d.config.pingpong_idle_ns = 60 * NB__NS_PER_MS;
+    d.config.pingpong_timeout_ns = 300 * NB__NS_PER_MS;
+    desk_listen(&d);
+    call(&d, &silent, "");
+    call(&d, &echo, "");
+    call(&d, &pong, "");
+    for (int i = 0; i < 8; i++) {
+        const char *text = hear(&echo);
+        assert_int_equal(strlen(text), 59);
+        assert_memory_equal(text, "{\"header\":{\"tr_id\":\"PINGPONG\"", 29);
+        say(&echo, text);
+        nb__link_send(pong.link, NB__WS_PONG, nb__span(hear(&pong)));
+    }
+    UNTIL(&d, silent.is_closed);
+    assert_false(echo.is_closed);
+    assert_false(pong.is_closed);
+    assert_int_equal(nb__gateway_count(d.gateway)->idle_closed, 1);
+    assert_int_equal(nb__gateway_count(d.gateway)->requests, 0);
+    hang_up(&silent);
+    hang_up(&echo);
+    hang_up(&pong);
+    desk_close(&d);
+}
+
+/* ---- plain HTTP ---- */
+
+/* Send bytes, read until the server closes (or until a whole answer with Connection: keep-alive is
+ * there). */
+static int http(desk *d, const char *request, nb__text *answer)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), status = 0;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(nb__gateway_port(d->gateway))};
+    char bytes[65536];
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    nb__text_clear(answer);
+    for (int i = 0; i < TURNS_MAX; i++) {
+        nb__loop_turn(d->loop, 1);
+        ssize_t size = read(fd, bytes, sizeof bytes);
+        if (size == 0)
+            break;
+        if (size > 0)
+            nb__text_append(answer, bytes, (size_t)size);
+    }
+    close(fd);
+    nb__text_append(answer, "", 1);
+    if (sscanf(answer->data, "HTTP/1.1 %d", &status) != 1)
+        fail_msg("no answer to %s", request);
+    return status;
+}
+
+static void routes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *words;
+        int status;
+    } cases[] = {
+        {"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "\r\n\r\nok SIMULATED\n", 200},
+        {"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", "\r\n\r\n{\"banner\":\"SIMULATED\"",
+         200},
+        {"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", "\"name\":\"stub <&\\\">\"", 200},
+        {"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         "\nnightbook_feed_info{kind=\"sim\"} 1\n", 200},
+        {"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         "\n# TYPE nightbook_gateway_messages_total counter\n", 200},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "<h1>SIMULATED</h1>", 200},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "stub &lt;&amp;&quot;&gt;", 200},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "Content-Security-Policy: default-src 'none'",
+         200},
+        {"GET /v1/books HTTP/1.1\r\nHost: localhost\r\n\r\n", "\"tr_key\":\"B01612745\"", 200},
+        {"GET /v1/books/H0EUASP0/B01612745 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         "\"optn_askp1\":2.98", 200},
+        {"GET /v1/books/H0EUASP0/B01612745 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         "\"optn_askp4\":null", 200},
+        {"GET /v1/books/H0EUASP0/B01612745 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         "\"bsop_hour\":\"190159\"", 200},
+        {"GET /v1/books/H0EUASP0/NONE HTTP/1.1\r\nHost: localhost\r\n\r\n", "NB_NO_BOOK", 404},
+        {"GET /v1/booksX HTTP/1.1\r\nHost: localhost\r\n\r\n", "NB_NOT_HERE", 404},
+        {"POST /v1/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "Allow: GET",
+         405},
+        {"GET /oauth2/Approval HTTP/1.1\r\nHost: localhost\r\n\r\n", "Allow: POST", 405},
+        {"GET /uapi/domestic-futureoption/v1/quotations/inquire-price HTTP/1.1\r\nHost: "
+         "localhost\r\n\r\n",
+         "\"msg1\":\"nightbook serves KIS's WebSocket only; REST stays at KIS: "
+         "https://openapi.koreainvestment.com:9443\"",
+         404},
+        {"POST /tryitout/H0EUASP0 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+         "/tryitout/H0EUASP0 and send", 426},
+        {"GET /+bad/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", "known are last", 400},
+        {"GET /v1/status HTTP/1.1\r\nHost: evil.example\r\n\r\n", "NB_HOST", 421},
+        {"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n", "NB_ORIGIN", 403},
+        {"POST /oauth2/Approval HTTP/1.1\r\nHost: localhost\r\nContent-Length: 68\r\n\r\n"
+         "{\"grant_type\":\"client_credentials\",\"appkey\":\"any\",\"secretkey\":\"any\"}",
+         "\r\n\r\n{\"approval_key\":\"", 200},
+        {"POST /oauth2/Approval HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n[]",
+         "EGW00101", 400},
+        {"POST /oauth2/tokenP HTTP/1.1\r\nHost: localhost\r\nContent-Length: 68\r\n\r\n"
+         "{\"grant_type\":\"client_credentials\",\"appkey\":\"any\",\"appsecret\":\"any\"}",
+         "\"access_token_token_expired\":\"2000-", 200},
+    };
+    desk d;
+    nb__text answer = {0};
+    desk_open(&d);
+    desk_listen(&d);
+    stub_frame(d.plant,
+               "0|H0EUASP0|001|B01612745^190159^2.98^2.99^3.00^0.00^0.00^2.97^2.96^2.95^0.00^0.00^"
+               "0^0^0^0^0^0^0^0^0^0^1^3^12^0^0"
+               "^9^21^16^0^0^0^0^16^46^5^0",
+               NOON_NS);
+    for (size_t i = 0; i < NB__COUNT_OF(cases); i++) {
+        int status = http(&d, cases[i].request, &answer);
+        if (status != cases[i].status || strstr(answer.data, cases[i].words) == NULL)
+            fail_msg("%s\n%d instead of %d:\n%s", cases[i].request, status, cases[i].status,
+                     answer.data);
+        assert_null(strcasestr(answer.data, "Access-Control-"));
+    }
+    d.plant->is_up = false;
+    assert_int_equal(http(&d, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", &answer), 503);
+    d.plant->clock.kind = NB__FEED_LIVE;
+    assert_int_equal(
+        http(&d,
+             "POST /oauth2/tokenP HTTP/1.1\r\nHost: localhost\r\nContent-Length: 68\r\n\r\n"
+             "{\"grant_type\":\"client_credentials\",\"appkey\":\"any\",\"appsecret\":\"any\"}",
+             &answer),
+        404);
+    nb__text_fini(&answer);
+    desk_close(&d);
+}
+
+/* ---- client keys ---- */
+
+static void with_client_keys(void **state)
+{
+    (void)state;
+    desk d;
+    caller stranger, in_address, approved;
+    nb__text answer = {0};
+    char text[500], key[64];
+    desk_open(&d);
+    d.config.client_keys[0] = "desk-key-1";
+    desk_listen(&d);
+    assert_int_equal(http(&d, "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", &answer), 401);
+    assert_int_equal(
+        http(&d, "GET /+key=desk-key-2/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", &answer),
+        401);
+    assert_int_equal(
+        http(&d, "GET /+key=desk-key-1/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", &answer),
+        200);
+    assert_int_equal(
+        http(
+            &d,
+            "GET /v1/books HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer desk-key-1\r\n\r\n",
+            &answer),
+        200);
+    assert_int_equal(
+        http(&d,
+             "POST /oauth2/Approval HTTP/1.1\r\nHost: localhost\r\nContent-Length: 68\r\n\r\n"
+             "{\"grant_type\":\"client_credentials\",\"appkey\":\"any\",\"secretkey\":\"any\"}",
+             &answer),
+        403);
+    assert_non_null(strstr(answer.data, "EGW00103"));
+    assert_int_equal(
+        http(&d,
+             "POST /oauth2/Approval HTTP/1.1\r\nHost: localhost\r\nContent-Length: 75\r\n\r\n"
+             "{\"grant_type\":\"client_credentials\",\"appkey\":\"desk-key-1\",\"secretkey\":"
+             "\"any\"}",
+             &answer),
+        200);
+    const char *at = strstr(answer.data, "approval_key\":\"");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "approval_key\":\"%40[^\"]", key), 1);
+
+    call(&d, &stranger, "/+marks/");
+    ask(&stranger, '1', "XTR", "K1");
+    hear_answer(&stranger, "OPSP0011", "K1"); /* and no mark before it */
+    call(&d, &in_address, "/+key=desk-key-1/tryitout");
+    ask(&in_address, '1', "XTR", "K1");
+    hear_answer(&in_address, "OPSP0000", "K1");
+    call(&d, &approved, "");
+    snprintf(text, sizeof text,
+             "{\"body\":{\"input\":{\"tr_key\":\"K1\",\"tr_id\":\"XTR\"}},\"header\":{\"tr_type\":"
+             "\"1\",\"custtype\":\"P\","
+             "\"approval_key\":\"%s\"}}",
+             key);
+    say(&approved, text);
+    hear_answer(&approved, "OPSP0000", "K1");
+    stub_frame(d.plant, "0|XTR|001|K1^1", NOON_NS);
+    hear_exactly(&in_address, "0|XTR|001|K1^1");
+    hear_exactly(&approved, "0|XTR|001|K1^1");
+    hear_nothing(&stranger);
+    hang_up(&stranger);
+    hang_up(&in_address);
+    hang_up(&approved);
+    call_start(&d, &stranger, "/+key=desk-key-2/");
+    UNTIL(&d, stranger.is_closed);
+    assert_non_null(strstr(stranger.error, "401"));
+    hang_up(&stranger);
+    nb__text_fini(&answer);
+    desk_close(&d);
+}
+
+static void beyond_loopback_it_does_not_open(void **state)
+{
+    (void)state;
+    desk d;
+    nb_error error = {0};
+    desk_open(&d);
+    (void)nb__listen_parse("0.0.0.0:0", &d.config.server.listen, NULL);
+    assert_int_equal(nb__gateway_open(d.loop, d.plant, &d.config, &d.gateway, &error),
+                     NB_E_ARGUMENT);
+    assert_non_null(strstr(error.detail, "client keys"));
+    nb__loop_free(d.loop);
+    stub_close(d.plant);
+}
+
+static void a_slow_client_is_closed_and_the_others_go_on(void **state)
+{
+    (void)state;
+    desk d;
+    caller good;
+    char frame[1100] = "0|XTR|001|K1^";
+    desk_open(&d);
+    d.config.pending_max = 64;
+    d.config.server.send_buffer_bytes = 4096;
+    desk_listen(&d);
+    int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(nb__gateway_port(d.gateway))};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    nb__text request = {0};
+    char accept[29];
+    const uint8_t nonce[16] = {1}, mask[4] = {1, 2, 3, 4};
+    nb__ws_connect_append(&request, "localhost", "/", nonce, accept);
+    nb__ws_frame_append(&request, NB__WS_TEXT,
+                        NB__SPAN("{\"header\":{\"custtype\":\"P\",\"tr_type\":\"1\"},\"body\":{"
+                                 "\"input\":{\"tr_id\":\"XTR\","
+                                 "\"tr_key\":\"K1\"}}}"),
+                        mask);
+    assert_int_equal(write(fd, request.data, request.size_bytes), (ssize_t)request.size_bytes);
+    nb__text_fini(&request);
+    call(&d, &good, "");
+    ask(&good, '1', "XTR", "K1");
+    hear_answer(&good, "OPSP0000", "K1");
+    memset(frame + strlen(frame), 'x', 1000);
+    for (int i = 0; i < 3000 && nb__gateway_count(d.gateway)->slow_closed == 0; i++) {
+        stub_frame(d.plant, frame, NOON_NS);
+        hear_exactly(&good, frame);
+    }
+    assert_int_equal(nb__gateway_count(d.gateway)->slow_closed, 1);
+    UNTIL(&d, nb__gateway_count(d.gateway)->clients == 1); /* although it reads nothing */
+    stub_frame(d.plant, frame, NOON_NS);
+    hear_exactly(&good, frame);
+    close(fd);
+    hang_up(&good);
+    desk_close(&d);
+}
+
+int main(void)
+{
+    nb__log_set_level(NB__LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_clients_one_registration),
+        cmocka_unit_test(what_kis_would_not_read),
+        cmocka_unit_test(the_answer_waits_for_kis),
+        cmocka_unit_test(while_the_link_is_down_success_comes_at_once),
+        cmocka_unit_test(marks_and_last_values),
+        cmocka_unit_test(an_unknown_word_is_told),
+        cmocka_unit_test(quiet_clients_get_pingpong),
+        cmocka_unit_test(routes),
+        cmocka_unit_test(with_client_keys),
+        cmocka_unit_test(beyond_loopback_it_does_not_open),
+        cmocka_unit_test(a_slow_client_is_closed_and_the_others_go_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
