@@ -20,14 +20,14 @@
 
 /* One expiry's worth of series. */
 typedef struct expiry_plan {
-    nb__product product;
     const char *code_kind; /* "01", "09", "AF" */
-    char call_kind, put_kind;
     const char *name_kind; /* before C or P */
-    uint8_t reach;
+    nb__product product;
+    int date;          /* last trading day */
     int side_strikes;  /* on each side of the money */
     int strike_offset; /* of the opaque strike codes */
-    int date;          /* last trading day */
+    char call_kind, put_kind;
+    uint8_t reach;
     char short_middle[8], standard_middle[8], serial[8];
 } expiry_plan;
 

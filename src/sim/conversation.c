@@ -232,7 +232,8 @@ static void answer(nb__sim_client *client, nb__opsp code, const nb__topic *topic
 {
     nb__sim *sim = client->sim;
     char iv[17], key[33];
-    bool is_success = code == NB__OPSP_SUBSCRIBED || code == NB__OPSP_UNSUBSCRIBED;
+    bool is_success =
+        topic != NULL && (code == NB__OPSP_SUBSCRIBED || code == NB__OPSP_UNSUBSCRIBED);
     if (is_success)
         secrets_of(client, topic->tr_id, iv, key);
     else if (sim->config.is_talkative)

@@ -20,7 +20,7 @@ bool nb__sim_subscribe(nb__sim *sim, uint32_t series_index, nb__sim_client *clie
     nb__sim_subscribers *subscribers = &sim->subscribers[series_index];
     if (subscribers->count == subscribers->capacity) {
         uint32_t capacity = subscribers->capacity < 4 ? 4 : 2 * subscribers->capacity;
-        void *clients = realloc(subscribers->clients, capacity * sizeof *subscribers->clients);
+        void *clients = realloc(subscribers->clients, capacity * sizeof(nb__sim_client *));
         if (clients == NULL)
             return false;
         subscribers->clients = clients;
@@ -94,6 +94,7 @@ void nb__sim_deliver(nb__sim *sim, int64_t now_mono_ns)
 {
     framed made;
     made.record_mask = 0;
+    made.size_bytes = 0;
     nb__sim_client *client = touch_clients(sim), *next;
     for (; client != NULL; client = next) {
         next = client->next_touched; /* a client may be gone after the send */

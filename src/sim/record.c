@@ -9,7 +9,6 @@
  */
 #include "market.h"
 #include <inttypes.h>
-#include <string.h>
 
 #define CENT_E9 (NB_PRICE_ONE / 100)
 
@@ -65,9 +64,9 @@ size_t nb__sim_record_print(const nb__sim_chain *chain, const nb__sim_record *re
                             uint32_t extra_fields, char *out)
 {
     const char *code = chain->series[record->series_index].instrument.code;
-    size_t code_bytes = strlen(code);
-    memcpy(out, code, code_bytes);
-    char *to = out + code_bytes;
+    char *to = out;
+    while (*code != '\0')
+        *to++ = *code++;
     *to++ = '^';
     for (int32_t scale = 100000; scale > 0; scale /= 10)
         *to++ = (char)('0' + record->hhmmss / scale % 10);

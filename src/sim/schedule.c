@@ -13,13 +13,12 @@
 #include <stdlib.h>
 
 #define STEP_NS (250 * NB__NS_PER_MS)
-#define STEPS_A_SECOND 4
 #define EMPTY_NS (180 * NB__NS_PER_S) /* of the opening receipt, in which books begin to fill */
 #define WEIGHTS_NS (10 * NB__NS_PER_S)
 #define STEP_SIGMA_E6                                                                              \
     INT64_C(29000) /* 0.058 points a second's root: a volatility of about 0.25 a year */
 #define UNIFORM_SUM_SIGMA INT64_C(53510) /* of the sum of eight 16-bit numbers */
-#define JUMP_ONE_IN (1800 * STEPS_A_SECOND)
+#define JUMP_ONE_IN UINT64_C(7200)       /* steps: one in half an hour */
 #define FORWARD_LOW_E6 INT64_C(1075000000)
 #define FORWARD_SPREAD_E6 UINT64_C(50000000)
 #define SEVERAL_ONE_IN 32

@@ -16,8 +16,8 @@
 #include "sim.h"
 #include <stdio.h>
 
-#define NB__SIM_APPKEY_MAX NB__APPROVAL_KEY_MAX /* with any_approval_key a key is its own appkey   \
-                                                 */
+/** With any_approval_key a key is its own appkey. */
+#define NB__SIM_APPKEY_MAX NB__APPROVAL_KEY_MAX
 
 /* ---- approval.c ---- */
 

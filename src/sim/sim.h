@@ -11,21 +11,23 @@
 #include "kis/kis.h"
 #include "night/night.h"
 
+/** Defaults stand behind the semicolons. */
 typedef struct nb__sim_config {
-    nb__server_config server;    /**< default 127.0.0.1:31000 */
-    uint64_t seed;               /**< default 1 */
-    uint32_t registrations_max;  /**< 41; the in-process one has room for the whole chain */
+    nb__server_config server; /**< 127.0.0.1:31000 */
+    uint64_t seed;            /**< 1 */
+    /** 41; the in-process one has room for the whole chain. */
+    uint32_t registrations_max;
     bool one_session_an_appkey;  /**< OPSP8996 for the second socket; true */
-    bool any_approval_key;       /**< a key not issued here is taken, and is its own appkey; false */
-    int64_t appkey_hold_ns;      /**< OPSP8996 for so long after a disconnect, as at KIS; 0 */
+    bool any_approval_key;       /**< a key not issued here is its own appkey; false */
+    int64_t appkey_hold_ns;      /**< OPSP8996 for so long after a disconnect; 0 */
     int64_t pingpong_idle_ns;    /**< nothing sent for so long: PINGPONG; 10 s */
     int64_t pingpong_timeout_ns; /**< no frame for so long after it: cut off; 100 s */
     double speed;                /**< session seconds a real second; 1 */
     double rate;                 /**< mean frames a real second over the whole chain; 200 */
-    int64_t at_ns;               /**< session clock at the start, UTC ns; NB_TIME_UNDEF: now, or
-                                      outside night hours 18:00 of the last night */
-    uint32_t keys_max;           /**< options that trade, nearest the money; 0: all. The future and
-                                      KIS's sample codes always trade */
+    /** Session time at the start; NB_TIME_UNDEF: now, or by day 18:00 of the last night. */
+    int64_t at_ns;
+    /** Options that trade, nearest the money; 0: all. Futures and KIS's samples always do. */
+    uint32_t keys_max;
     const nb_calendar *calendar; /**< NULL: the built-in one */
     uint32_t extra_fields;       /**< at the end of each record, in no document, 0–20; 0 */
     const char *truth_path;      /**< each record made, one JSON a line (tests); NULL: none */
