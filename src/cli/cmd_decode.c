@@ -252,8 +252,7 @@ static void print_notes(const decoder *d)
                 head, d->unknown_dates, plural(d->unknown_dates));
     if (d->bad_lines > 0)
         fprintf(stderr,
-                "%s %" PRIu64 " of %" PRIu64 " lines could not be read; %" PRIu64
-                " record%s printed\n",
+                "%s %" PRIu64 " of %" PRIu64 " lines were bad; %" PRIu64 " record%s printed\n",
                 head, d->bad_lines, d->lines, d->records, plural(d->records));
 }
 

@@ -63,15 +63,17 @@ static bool divides(size_t fields, const nb_frame *frame, size_t stride_min)
     return fields % records == 0 && fields / records >= stride_min;
 }
 
-static nb_err stride_fail(const nb_frame *frame, size_t fields, size_t stride_min, nb_error *error)
+/* Says what is missing at the payload's end; of a TR that is known, which field. */
+static nb_err stride_fail(const nb_frame *frame, size_t fields, nb_error *error)
 {
-    size_t records = (size_t)frame->record_count;
-    size_t end = frame->payload.size_bytes; /* what is missing, is missing there */
-    if (fields % records != 0)
-        return nb__fail(error, NB_E_STRIDE, end, "%zu fields do not divide into %zu records",
-                        fields, records);
-    return nb__fail(error, NB_E_WIDTH, end, "%zu fields a record; %s has at least %zu",
-                    fields / records, frame->tr != NULL ? frame->tr->id : "a record", stride_min);
+    const nb_tr *tr = frame->tr;
+    size_t records = (size_t)frame->record_count, end = frame->payload.size_bytes;
+    nb_err code = fields % records != 0 ? NB_E_STRIDE : NB_E_WIDTH;
+    if (tr != NULL && fields < records * tr->field_count)
+        return nb__fail(error, code, end, "field %s: missing; %zu fields instead of %zu (%zu x %s)",
+                        tr->fields[fields % tr->field_count].name, fields,
+                        records * tr->field_count, records, tr->id);
+    return nb__fail(error, code, end, "%zu fields do not divide into %zu records", fields, records);
 }
 
 nb_err nb_records_begin(const nb_frame *frame, nb_records *out, nb_error *error)
@@ -88,7 +90,7 @@ nb_err nb_records_begin(const nb_frame *frame, nb_records *out, nb_error *error)
         fields--;
         payload.size_bytes--;
     } else if (!divides(fields, frame, stride_min)) {
-        return stride_fail(frame, fields - is_blank_last, stride_min, error);
+        return stride_fail(frame, fields - is_blank_last, error);
     }
     int stride = (int)(fields / (size_t)frame->record_count);
     const char *data = payload.size_bytes > 0 ? payload.data : "";
