@@ -7,7 +7,8 @@
 
 static const nb__command commands[] = {
     {"decode", "print raw KIS frames, one a line, as JSON or CSV", nb__command_decode},
-    {"serve", "one session to a feed, its books, and the same protocol for many clients", nb__command_serve},
+    {"serve", "one session to a feed, its books, and the same protocol for many clients",
+     nb__command_serve},
     {"sim", "be KIS's night feed: a look-alike with a market of its own", nb__command_sim},
     {"tap", "print what a KIS-protocol server sends, as JSON, CSV or raw frames", nb__command_tap},
     {NULL, NULL, NULL},

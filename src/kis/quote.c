@@ -264,7 +264,8 @@ static void encode_field(writer *w, const nb_field *field, const nb_quote *quote
 nb_err nb_quote_encode(const nb_tr *tr, const nb_quote *quote, char *out, size_t capacity_bytes,
                        size_t *size_bytes)
 {
-    writer w = {.at = out, .end = out + capacity_bytes};
+    char *first = out;
+    writer w = {.at = first, .end = first + capacity_bytes};
     for (int i = 0; i < tr->field_count; i++) {
         if (i > 0)
             put(&w, "^", 1);
@@ -272,6 +273,6 @@ nb_err nb_quote_encode(const nb_tr *tr, const nb_quote *quote, char *out, size_t
     }
     if (w.is_full)
         return NB_E_LIMIT;
-    *size_bytes = (size_t)(w.at - out);
+    *size_bytes = (size_t)(w.at - first);
     return NB_OK;
 }

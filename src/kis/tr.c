@@ -20,8 +20,8 @@ const nb_tr *nb_tr_at(size_t index)
 
 uint16_t nb__tr_index(const nb_tr *tr)
 {
-    for (uint16_t i = 0; i < NB__COUNT_OF(tr_rows); i++)
+    for (size_t i = 0; i < NB__COUNT_OF(tr_rows); i++)
         if (tr == &tr_rows[i])
-            return i;
+            return (uint16_t)i;
     return UINT16_MAX;
 }

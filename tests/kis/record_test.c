@@ -54,6 +54,9 @@ static void values_are_those_of_the_quote(void **state)
     nb__text text = {0};
     check_agrees(nb_tr_at(0), NB__SPAN(RECORD_OPTION));
     check_agrees(nb_tr_at(1), NB__SPAN(RECORD_FUTURE "^0^0^^000000"));
+    check_agrees(nb_tr_at(0), NB__SPAN("A^1^")); /* a time that is none */
+    check_agrees(nb_tr_at(0),
+                 NB__SPAN("A^120000^1^2^3^4^5^6^7^8^9^10^2147483647^2147483648")); /* 32 bits */
     for (int round = 0; round < 20000; round++) {
         record_random(&random, (int)nb__random_below(&random, 4), &text);
         if (round % 2 == 1) /* a wound, somewhere */
