@@ -8,7 +8,7 @@
 nb_err fan_init(fan *f, const nb__gateway_config *config, const fan_io *io, const nb__topics *names,
                 nb__gateway_counters *counters)
 {
-    uint32_t client_max = config->server.connections_max;
+    uint32_t client_max = config->server.connections_max > 0 ? config->server.connections_max : 1;
     *f = (fan){.io = *io,
                .names = names,
                .counters = counters,
@@ -124,7 +124,7 @@ static bool gather(fan *f, const fan_client *c, fan_walk *walk)
  * the next. */
 static bool is_plain_star(const fan_client *c)
 {
-    return c->star_mask != 0 && !c->is_mixed && c->list_count == 0 && c->catch_up == FAN_CATCH_NONE;
+    return c->star_mask != 0 && c->list_count == 0 && c->catch_up == FAN_CATCH_NONE;
 }
 
 static bool gather_shared(fan *f, const fan_client *c, fan_walk *walk)

@@ -24,10 +24,11 @@
 #define FAN_NONE UINT32_MAX
 #define FAN_TR_MAX 62      /**< TRs with a number of their own; later ones share this number */
 #define FAN_ALL UINT64_MAX /**< the filter of `*` for every TR */
-#define FAN_STAR_NOTHING (UINT64_C(1) << 63) /**< `*` of a TR that the feed has not delivered yet  \
-                                              */
-#define FAN_IOV_MAX 1024                     /**< the kernel's limit of one writev */
-#define FAN_LAST_MAX 2048                    /**< longest record kept as a last value */
+#define FAN_STAR_NOTHING                                                                           \
+    (UINT64_C(1) << 63)   /**< `*` of a TR that the feed has not delivered yet                     \
+                           */
+#define FAN_IOV_MAX 1024  /**< the kernel's limit of one writev */
+#define FAN_LAST_MAX 2048 /**< longest record kept as a last value */
 #define FAN_CONFLATE_AT                                                                            \
     256 /**< a blocked +conflate client is brought up to date from so many messages on */
 
@@ -59,7 +60,7 @@ typedef struct fan_client {
     uint64_t missed_from; /**< what was missed since the round began; UINT64_MAX: nothing */
     int64_t sent_ns;      /**< when something was last sent */
     uint8_t catch_up;     /**< fan_catch_up */
-    bool is_tidy, is_conflating, is_mixed; /**< mixed: `*` and keys that it may not cover */
+    bool is_tidy, is_conflating;
     bool is_blocked, is_slow, is_gone;
 } fan_client;
 
@@ -183,6 +184,8 @@ typedef enum fan_step { FAN_STEP_END, FAN_STEP_MESSAGE, FAN_STEP_LOST } fan_step
 fan_walk fan_walk_begin(const fan_client *c);
 fan_step fan_walk_next(const fan *f, const fan_client *c, fan_walk *walk, nb_span *bytes);
 void fan_walk_commit(fan_client *c, const fan_walk *walk);
+/** Whether a client's `*` is for this TR. */
+bool fan_star_covers(const fan_client *c, uint8_t tr);
 /** Whether a `*` client's filter lets a message through. */
 bool fan_star_wants(const fan_client *c, const ring_message *message);
 /** A client's list takes one more. @param is_book  It may be conflated. Marks the client slow when

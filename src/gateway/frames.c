@@ -28,6 +28,7 @@ static char *place(fan *f, const ring_message *like, size_t payload_bytes)
     return at + head_size;
 }
 
+/* Onto the lists of the topic's subscribers; who gets it by `*` has it already. */
 static void deliver(fan *f, uint32_t topic, const ring_message *like)
 {
     if (topic >= f->topic_count)
@@ -38,9 +39,12 @@ static void deliver(fan *f, uint32_t topic, const ring_message *like)
         if ((row->subscribers[i].client & FAN_WAITING) != 0)
             continue;
         fan_client *c = f->clients[row->subscribers[i].client];
-        if (c->star_mask == 0 &&
-            (like->audience & (c->is_tidy ? RING_TO_KEYED_TIDY : RING_TO_KEYED)) != 0)
-            fan_list_append(f, c, sequence, like->is_book);
+        if ((like->audience & (c->is_tidy ? RING_TO_KEYED_TIDY : RING_TO_KEYED)) == 0 ||
+            fan_star_covers(c, like->tr))
+            continue;
+        if (c->star_mask != 0)
+            fan_settle(f, c);
+        fan_list_append(f, c, sequence, like->is_book);
     }
 }
 
@@ -145,7 +149,7 @@ static void deliver_by_tr(fan *f, nb_span tr_id)
         for (uint32_t s = 0; c != NULL && s < c->subscription_count && !has; s++)
             has = !c->subscriptions[s].is_waiting && !c->subscriptions[s].is_star &&
                   nb__span_is(tr_id, nb__topics_at(f->names, c->subscriptions[s].topic)->tr_id);
-        if (has && (c->star_mask >> fan_tr(f, tr_id, false, false) & 1) == 0)
+        if (has && !fan_star_covers(c, fan_tr(f, tr_id, false, false)))
             fan_give(f, c, f->ring.head - 1);
     }
 }
@@ -181,7 +185,8 @@ void fan_frame(fan *f, const nb__plant_frame *frame)
                              frame->record_count > 0 ? frame->records[0].topic : NB__TOPIC_NONE,
                          .audience = RING_TO_STAR,
                          .is_book = is_book};
-    like.tr = fan_tr(f, frame->head.tr_id, frame->head.tr != NULL && frame->head.tr->is_book, true);
+    like.tr = fan_tr(f, frame->head.tr_id, frame->head.tr != NULL && frame->head.tr->is_book,
+                     frame->head.tr_id.size_bytes > 0);
     bool is_keyed = !frame->head.is_encrypted && (frame->is_one_key || !frame->is_split);
     bool is_tidy = f->tidy_count == 0 || is_tidy_already(frame);
     if (is_keyed)

@@ -86,9 +86,11 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
                       nb__text *extra_headers, const char **detail)
 {
     nb__gateway *g = self;
-    char words[160];
+    char words[160], target[128];
     const char *sentence = "";
     access_options options;
+    access_mask(request->target, target, sizeof target);
+    nb__log(NB__LOG_DEBUG, "gateway", "client %s connects to %s", nb__peer_name(peer), target);
     int status = access_check(&g->access, request, &sentence);
     if (status != 0) {
         *(status == 421 ? &g->counters.refused_host : &g->counters.refused_origin) += 1;

@@ -14,24 +14,15 @@ static uint64_t entry_at(const fan_client *c, uint32_t index)
     return c->list[(c->list_first + index) & (c->list_capacity - 1)];
 }
 
-static bool is_active_on(const fan_client *c, uint32_t topic)
-{
-    const fan_subscription *subscription = fan_subscription_find(c, topic);
-    return subscription != NULL && !subscription->is_waiting;
-}
-
-static bool star_covers(const fan_client *c, uint8_t tr)
+bool fan_star_covers(const fan_client *c, uint8_t tr)
 {
     return (c->star_mask >> tr & 1) != 0;
 }
 
 bool fan_star_wants(const fan_client *c, const ring_message *message)
 {
-    if (star_covers(c, message->tr))
-        return (message->audience & (c->is_tidy ? RING_TO_STAR_TIDY : RING_TO_STAR)) != 0;
-    return c->is_mixed &&
-           (message->audience & (c->is_tidy ? RING_TO_KEYED_TIDY : RING_TO_KEYED)) != 0 &&
-           is_active_on(c, message->topic);
+    return fan_star_covers(c, message->tr) &&
+           (message->audience & (c->is_tidy ? RING_TO_STAR_TIDY : RING_TO_STAR)) != 0;
 }
 
 /* ---- the walk over what is pending ---- */
@@ -50,33 +41,29 @@ void fan_walk_commit(fan_client *c, const fan_walk *walk)
     c->catch_next = walk->catch_next;
 }
 
-static bool catches_up_with(const fan *f, const fan_client *c, uint32_t index)
+static bool catches_up_with(const fan *f, const fan_client *c, const fan_topic *topic)
 {
-    const fan_topic *topic = &f->topics[index];
     if (topic->last_size_bytes == 0)
         return false;
     if (c->catch_up == FAN_CATCH_LAST)
-        return star_covers(c, topic->tr) && topic->last_sequence < c->catch_since;
-    if (topic->last_sequence < c->catch_since || (f->book_trs >> topic->tr & 1) == 0)
-        return false;
-    return c->star_mask == 0 || star_covers(c, topic->tr) ||
-           (c->is_mixed && is_active_on(c, index));
+        return topic->last_sequence < c->catch_since;
+    return topic->last_sequence >= c->catch_since && (f->book_trs >> topic->tr & 1) != 0;
 }
 
-/* A `*` client looks at all topics, a keyed one at its own. */
+/* Its own keys that no `*` covers come first (they only conflate), then all topics that its `*`
+ * covers. */
 static bool catch_up_next(const fan *f, const fan_client *c, fan_walk *walk, nb_span *bytes)
 {
-    uint32_t end = c->star_mask != 0 ? f->topic_count : c->subscription_count;
+    uint32_t own = c->catch_up == FAN_CATCH_CONFLATE ? c->subscription_count : 0;
+    uint32_t end = own + (c->star_mask != 0 ? f->topic_count : 0);
     while (walk->catch_next < end) {
-        uint32_t topic = walk->catch_next++;
-        if (c->star_mask == 0) {
-            const fan_subscription *own = &c->subscriptions[topic];
-            if (own->is_waiting)
-                continue;
-            topic = own->topic;
-        }
-        if (catches_up_with(f, c, topic)) {
-            *bytes = fan_last(&f->topics[topic], c->is_tidy);
+        uint32_t at = walk->catch_next++;
+        const fan_subscription *key = at < own ? &c->subscriptions[at] : NULL;
+        const fan_topic *topic = &f->topics[key != NULL ? key->topic : at - own];
+        bool is_covered = fan_star_covers(c, topic->tr);
+        bool is_wanted = key == NULL ? is_covered : !is_covered && !key->is_waiting;
+        if (is_wanted && catches_up_with(f, c, topic)) {
+            *bytes = fan_last(topic, c->is_tidy);
             return true;
         }
     }
@@ -222,7 +209,7 @@ bool fan_absorb(fan *f, fan_client *c)
     if (c->cursor < f->ring.tail) {
         /* what it was is not known any more; it can be made good only if all that this client gets
          * is books */
-        if (c->is_mixed || (c->star_mask & ~f->book_trs) != 0)
+        if ((c->star_mask & ~f->book_trs) != 0)
             return false;
         note_missed(f, c, c->cursor);
         c->cursor = f->ring.tail;

@@ -54,21 +54,19 @@ static uint64_t star_bit(fan *f, uint32_t topic)
 static void star_update(fan *f, fan_client *c)
 {
     uint64_t mask = 0;
-    uint32_t stars = 0;
+    bool has_star = false;
     for (uint32_t i = 0; i < c->subscription_count; i++) {
         if (!c->subscriptions[i].is_star)
             continue;
         mask |= star_bit(f, c->subscriptions[i].topic);
-        stars++;
+        has_star = true;
     }
-    if (stars > 0 && mask == 0)
+    if (has_star && mask == 0)
         mask = FAN_STAR_NOTHING;
-    c->is_mixed = stars > 0 && stars < c->subscription_count;
-    if ((c->star_mask != 0) != (mask != 0)) {
-        c->catch_next = 0;
-        if (c->catch_up == FAN_CATCH_LAST)
-            c->catch_up = FAN_CATCH_NONE;
-    }
+    if (c->catch_up == FAN_CATCH_CONFLATE || mask == 0)
+        c->catch_next = 0; /* the rows that it walks have changed */
+    if (c->catch_up == FAN_CATCH_LAST && mask == 0)
+        c->catch_up = FAN_CATCH_NONE;
     if (c->star_mask == 0 && mask != 0) {
         c->cursor = f->ring.head;
         c->star_at = f->star_count;
@@ -169,8 +167,6 @@ void fan_unsubscribe(fan *f, fan_client *c, fan_subscription *subscription)
 {
     fan_settle(f, c);
     unlink_subscription(f, c, subscription);
-    if (c->star_mask == 0)
-        c->catch_next = 0; /* the order of the rows it walks has changed */
     star_update(f, c);
 }
 

@@ -162,10 +162,10 @@ static inline void fake_frame(fake *f, const char *text)
 /* The next text message that a peer has received, from `*at` on. @return false: no more. */
 static inline bool fake_next(const fake_peer *peer, size_t *at, nb_span *text)
 {
-    const unsigned char *bytes = (const unsigned char *)peer->received.data + *at;
     size_t left = peer->received.size_bytes - *at, head = 2, size;
     if (left == 0)
         return false;
+    const unsigned char *bytes = (const unsigned char *)peer->received.data + *at;
     assert_true(left >= 2);
     assert_int_equal(bytes[0], 0x81);
     size = bytes[1];

@@ -518,6 +518,10 @@ static void every_client_gets_exactly_its_messages(void **state)
             case 1:
                 fan_flush(&f.fan);
                 break;
+            case 3:
+                fan_send(&f.fan, &c->peer.client, NB__SPAN("between"));
+                model_expect(c, "between");
+                break;
             case 2:
                 fake_drain(&f, &c->peer, (size_t)nb__random_below(&random, 200));
                 break;
