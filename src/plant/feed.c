@@ -88,16 +88,15 @@ static void link_opened(void *self, const nb__http_message *answer)
 static void link_message(void *self, const nb__ws_event *event, int64_t recv_ns)
 {
     nb__feed *feed = self;
-    const nb__session_counters *count = nb__session_count(feed->session);
-    uint64_t known = count->answers + count->pingpongs - count->answers_unknown;
+    uint64_t unknown = nb__session_count(feed->session)->answers_unknown;
     if (nb__session_on_message(feed->session, event->payload, now_ns(feed))) {
         /* the bytes lie in the link's own read buffer, ours until the next event */
         feed->handler.message(feed->handler.self, (char *)(uintptr_t)event->payload.data,
                               event->payload.size_bytes, recv_ns);
         return;
     }
-    feed->handler.control(feed->handler.self,
-                          count->answers + count->pingpongs - count->answers_unknown > known);
+    bool is_known = nb__session_count(feed->session)->answers_unknown == unknown;
+    feed->handler.control(feed->handler.self, is_known);
     pump(feed);
 }
 
