@@ -24,7 +24,8 @@ typedef struct nb__value {
 /**
  * Read every documented field of a record by its kind. The same field readers as nb_quote_decode().
  *
- * @param[out] values  tr->field_count of them; past the record's own fields they are undefined.
+ * @param[out] values  tr->field_count of them; past the record's own fields they are undefined. On failure those
+ *                     before the field that failed are written.
  * @param[out] count   fields present on the wire (≥ tr->field_count_min).
  */
 nb_err nb__record_values(const nb_tr *tr, nb_span record, nb__value *values, int *count, nb_error *error);
