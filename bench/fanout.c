@@ -257,15 +257,18 @@ static int clients_open(const run *r, size_t count)
 }
 
 /* Read until every client has `wanted` bytes in all. */
-static void clients_wait(int epoll_fd, size_t count, size_t wanted)
+static void clients_wait(const run *r, int epoll_fd, size_t count, size_t wanted)
 {
     static char scratch[1 << 16];
     struct epoll_event events[512];
     size_t done = 0;
     while (done < count) {
         int ready = epoll_wait(epoll_fd, events, 512, 5000);
-        if (ready <= 0)
-            die("a client waits for a message that does not come");
+        if (ready <= 0) {
+            fprintf(stderr, "bench: %s: %zu of %zu clients have their %zu bytes\n", r->name, done,
+                    count, wanted);
+            exit(1);
+        }
         for (int i = 0; i < ready; i++) {
             size_t index = events[i].data.u64;
             ssize_t got = recv(client_fds[index], scratch, sizeof scratch, 0);
@@ -293,7 +296,7 @@ static void measure(run *r, size_t count, int burst, double seconds, int round)
         }
         server_feed(r, message, burst);
         wanted += (size_t)burst * FRAME_BYTES;
-        clients_wait(epoll_fd, count, wanted);
+        clients_wait(r, epoll_fd, count, wanted);
         bursts += i >= 3;
         if (i >= 6 && (double)(bench_now_ns() - begin) > seconds * 1e9)
             break;

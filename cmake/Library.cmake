@@ -36,4 +36,5 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/nightbookConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/nightbook)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/nightbook.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES docs/nightbook.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES LICENSE NOTICE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
