@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a fuzz target once over every file of a corpus folder: what the ordinary test run does with it. */
+/* Runs a fuzz target once over every file of a corpus folder: what the ordinary test run does with
+ * it. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

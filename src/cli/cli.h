@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * cli, L7: one file a subcommand and their table (main.c). Exit codes are the error's class (error.h, sysexits).
+ * cli, L7: one file a subcommand and their table (main.c). Exit codes are the error's class
+ * (error.h, sysexits).
  */
 #ifndef NB_CLI_H
 #define NB_CLI_H
@@ -9,7 +10,7 @@
 
 typedef struct nb__command {
     const char *name;
-    const char *summary; /**< one line for `nightbook --help` */
+    const char *summary;               /**< one line for `nightbook --help` */
     int (*run)(int argc, char **argv); /**< argv[0] is the command's name; returns the exit code */
 } nb__command;
 
@@ -41,7 +42,7 @@ typedef struct nb__option {
     const char *help;    /**< a sentence; defaults are said in it */
     nb__option_type type;
     void *out;
-    double min, max;     /**< numbers */
+    double min, max; /**< numbers */
 } nb__option;
 
 typedef struct nb__usage {
@@ -56,12 +57,14 @@ typedef struct nb__usage {
  * Parse `--name value`, `--name=value`, `--flag`, `--`, operands, and `--help` (printed to stdout).
  *
  * @param[out] operands  At least usage->operands_max places.
- * @return -1: go on; else the exit code (0 after --help, 64 after a message to stderr that names the option).
+ * @return -1: go on; else the exit code (0 after --help, 64 after a message to stderr that names
+ * the option).
  */
 int nb__options_parse(const nb__usage *usage, int argc, char **argv, const char **operands,
                       size_t *operand_count);
 void nb__usage_print(const nb__usage *usage);
-/** Whether a typing slip lies between them: one or two letters wrong, missing, too many, or swapped. */
+/** Whether a typing slip lies between them: one or two letters wrong, missing, too many, or
+ * swapped. */
 bool nb__word_is_near(const char *word, const char *other);
 /** Print `nightbook: CONTEXT: detail [E_CODE]` and give the exit code of the error. */
 int nb__command_failed(const char *context, const nb_error *error);

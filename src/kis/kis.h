@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * kis, L1: KIS's bytes <-> records. Frames, TRs and quotes (public headers), control messages, topics, master files.
+ * kis, L1: KIS's bytes <-> records. Frames, TRs and quotes (public headers), control messages,
+ * topics, master files.
  *
  * Pure: knows no socket, clock or market. Source: ../shared facts, now docs/correctness.md.
  */
@@ -24,13 +25,15 @@ typedef struct nb__value {
 /**
  * Read every documented field of a record by its kind. The same field readers as nb_quote_decode().
  *
- * @param[out] values  tr->field_count of them; past the record's own fields they are undefined. On failure those
- *                     before the field that failed are written.
+ * @param[out] values  tr->field_count of them; past the record's own fields they are undefined. On
+ * failure those before the field that failed are written.
  * @param[out] count   fields present on the wire (≥ tr->field_count_min).
  */
-nb_err nb__record_values(const nb_tr *tr, nb_span record, nb__value *values, int *count, nb_error *error);
+nb_err nb__record_values(const nb_tr *tr, nb_span record, nb__value *values, int *count,
+                         nb_error *error);
 
-/* ---- schema text (schema.c): the parser behind the generator and schema files given at run time ---- */
+/* ---- schema text (schema.c): the parser behind the generator and schema files given at run time
+ * ---- */
 
 /** A parsed schema file. Heap; `trs` and everything they point to live as long as it. */
 typedef struct nb__schema {
@@ -67,7 +70,8 @@ uint32_t nb__topics_count(const nb__topics *topics);
 
 /* ---- control messages (control.c): JSON both ways ---- */
 
-/** What KIS answers: code, text, rt_cd, and what a client does with it. X(name, msg_cd, rt_cd, msg1, reaction) */
+/** What KIS answers: code, text, rt_cd, and what a client does with it. X(name, msg_cd, rt_cd,
+ * msg1, reaction) */
 #define NB__OPSP_TABLE(X)                                                                          \
     X(SUBSCRIBED, "OPSP0000", "0", "SUBSCRIBE SUCCESS", DONE)                                      \
     X(UNSUBSCRIBED, "OPSP0001", "0", "UNSUBSCRIBE SUCCESS", DONE)                                  \
@@ -141,10 +145,11 @@ typedef enum nb__client_message {
 } nb__client_message;
 
 /**
- * Read what a client sent: JSON with keys in any order and fields more than expected (`personalseckey` …).
- * Duplicate keys, NUL, bytes that are not UTF-8, more than NB__CONTROL_MESSAGE_MAX bytes: BAD_JSON.
- * Checks in KIS's order: JSON, header, (PINGPONG), custtype, tr_type, body, input, tr_key, tr_id.
- * A missing approval_key is an empty one: whether that is accepted is the server's matter.
+ * Read what a client sent: JSON with keys in any order and fields more than expected
+ * (`personalseckey` …). Duplicate keys, NUL, bytes that are not UTF-8, more than
+ * NB__CONTROL_MESSAGE_MAX bytes: BAD_JSON. Checks in KIS's order: JSON, header, (PINGPONG),
+ * custtype, tr_type, body, input, tr_key, tr_id. A missing approval_key is an empty one: whether
+ * that is accepted is the server's matter.
  */
 nb__client_message nb__client_message_parse(nb_span text, nb__request *request, nb__opsp *code);
 
@@ -173,11 +178,13 @@ void nb__request_print(const nb__request *request, nb__text *out);
  * @param topic  NULL gives that header too.
  * @param iv,key  For successes; NULL leaves `output` out.
  */
-void nb__answer_print(nb__opsp code, const nb__topic *topic, const char *iv, const char *key, nb__text *out);
+void nb__answer_print(nb__opsp code, const nb__topic *topic, const char *iv, const char *key,
+                      nb__text *out);
 /** The same with another's words: an upstream answer passed on under this topic. */
-void nb__answer_print_as(const nb__answer *answer, const nb__topic *topic, const char *iv, const char *key,
-                         nb__text *out);
-/** `{"header":{"tr_id":"PINGPONG","datetime":"20231004160455"}}`, KST, 59 bytes. `out` holds 64 bytes. */
+void nb__answer_print_as(const nb__answer *answer, const nb__topic *topic, const char *iv,
+                         const char *key, nb__text *out);
+/** `{"header":{"tr_id":"PINGPONG","datetime":"20231004160455"}}`, KST, 59 bytes. `out` holds 64
+ * bytes. */
 size_t nb__pingpong_print(char out[64], int64_t utc_ns);
 
 /** Body of POST /oauth2/Approval. */
@@ -194,7 +201,8 @@ typedef struct nb__approval_answer {
 /** @retval NB_E_JSON  Neither a key nor an error in it. */
 nb_err nb__approval_answer_parse(nb_span body, nb__approval_answer *out, nb_error *error);
 
-/** Replace every occurrence of `secret` (≥ 4 bytes) in `text` by `***`, in place; the rest moves up. */
+/** Replace every occurrence of `secret` (≥ 4 bytes) in `text` by `***`, in place; the rest moves
+ * up. */
 void nb__scrub(char *text, const char *secret);
 
 /* ---- master files (master.c, master_zip.c): which codes exist ---- */
@@ -207,7 +215,8 @@ typedef enum nb__product {
     NB__PRODUCT_KOSPI200_WEEKLY_MON,
     NB__PRODUCT_KOSDAQ150,            /**< also its weeklies */
     NB__PRODUCT_OTHER_FUTURE,         /**< also every calendar spread */
-    NB__PRODUCT_KOSPI200_MINI_FUTURE, /**< this and the next: their tick is not that of their options */
+    NB__PRODUCT_KOSPI200_MINI_FUTURE, /**< this and the next: their tick is not that of their
+                                         options */
     NB__PRODUCT_KOSDAQ150_FUTURE
 } nb__product;
 
@@ -216,7 +225,7 @@ typedef struct nb__instrument {
     char standard_code[13]; /**< KRX's, `KR4B016AA412` */
     char name[64];          /**< UTF-8: `위클리C 2609W4 1,120.0` */
     char kind;              /**< the master's kind column: '1', '5', '6', 'L' … */
-    char right;             /**< 'C' call, 'P' put, 'F' future, 'S' calendar spread, ' ' not known */
+    char right; /**< 'C' call, 'P' put, 'F' future, 'S' calendar spread, ' ' not known */
     nb__product product;
     char expiry[8];   /**< serial in the name: `202610`, `2609W4` */
     nb_price strike;  /**< NB_PRICE_UNDEF for a future; options always have one */
@@ -239,29 +248,34 @@ typedef enum nb__master_kind {
 } nb__master_kind;
 const char *nb__master_file_name(nb__master_kind kind); /**< "fo_eurex_code.mst" */
 /**
- * Append the rows of a .mst file in cp949. All or nothing; a file without rows is an error. Lines may end in CRLF, the
- * last one in nothing; rows may be longer than known.
+ * Append the rows of a .mst file in cp949. All or nothing; a file without rows is an error. Lines
+ * may end in CRLF, the last one in nothing; rows may be longer than known.
  *
  * @retval NB_E_MASTER  Line and reason in detail, and the byte in the file.
  */
 nb_err nb__master_parse(nb__master_kind kind, nb_span text, nb__master *master, nb_error *error);
 /**
- * Append the rows of that file's products (EUREX options, CME the rest, INDEX all) in its format and cp949.
+ * Append the rows of that file's products (EUREX options, CME the rest, INDEX all) in its format
+ * and cp949.
  *
- * @retval NB_E_MASTER  A value does not fit its field or cp949, or there is no such row; `out` is as before.
+ * @retval NB_E_MASTER  A value does not fit its field or cp949, or there is no such row; `out` is
+ * as before.
  */
-nb_err nb__master_print(nb__master_kind kind, const nb__master *master, nb__text *out, nb_error *error);
+nb_err nb__master_print(nb__master_kind kind, const nb__master *master, nb__text *out,
+                        nb_error *error);
 /** The first row of that code, or NULL. Linear: not for every frame. */
 const nb__instrument *nb__master_find(const nb__master *master, nb_span code);
 /** KRX's tick at a price (docs/correctness.md). 0: not known. */
 nb_price nb__tick_e9(nb__product product, nb_price price);
-/** The product of a KIS short code by its prefix, also in the style until 2025 (201W09370). UNKNOWN: it does not tell. */
+/** The product of a KIS short code by its prefix, also in the style until 2025 (201W09370).
+ * UNKNOWN: it does not tell. */
 nb__product nb__product_of_code(nb_span code);
 
 /**
  * Append the single member of a zip. On failure `out` is as before.
  *
- * @retval NB_E_LIMIT   It is larger than `size_max` bytes; found while unpacking, not by what the zip says.
+ * @retval NB_E_LIMIT   It is larger than `size_max` bytes; found while unpacking, not by what the
+ * zip says.
  * @retval NB_E_MASTER  No zip, empty, more than one member, encrypted, damaged; in words in detail.
  */
 nb_err nb__zip_read(nb_span zip, size_t size_max, nb__text *out, nb_error *error);

@@ -2,9 +2,9 @@
 /**
  * plant, L5: feed -> check -> book -> sinks, one loop, in order.
  *
- * A feed is a KIS-protocol server reached by a session (feed.c). The plant asks kis for each frame's TR, count and
- * stride, decodes book records, updates the books, and offers the same bytes to every sink. It decides nothing about
- * clients: that is the gateway's.
+ * A feed is a KIS-protocol server reached by a session (feed.c). The plant asks kis for each
+ * frame's TR, count and stride, decodes book records, updates the books, and offers the same bytes
+ * to every sink. It decides nothing about clients: that is the gateway's.
  */
 #ifndef NB_PLANT_H
 #define NB_PLANT_H
@@ -23,18 +23,19 @@ typedef struct nb__record {
 
 /** A frame as sinks see it. Valid during the call. */
 typedef struct nb__plant_frame {
-    nb_span bytes;   /**< the whole message: the wire's bytes (what is not UTF-8 replaced by '?') */
+    nb_span bytes; /**< the whole message: the wire's bytes (what is not UTF-8 replaced by '?') */
     nb_frame head;
     int64_t recv_ns; /**< UTC */
-    bool is_split;   /**< records are known; else records[0] holds the first key's topic and the payload */
+    bool is_split;   /**< records are known; else records[0] holds the first key's topic and the
+                        payload */
     bool is_one_key; /**< all records are of records[0].topic: pass the frame as it came */
     uint32_t record_count;
     const nb__record *records;
 } nb__plant_frame;
 
 typedef enum nb__mark_kind {
-    NB__MARK_LINK_UP,   /**< the feed's link is up; a gap ends */
-    NB__MARK_LINK_DOWN  /**< a gap begins: what happens now is not seen */
+    NB__MARK_LINK_UP,  /**< the feed's link is up; a gap ends */
+    NB__MARK_LINK_DOWN /**< a gap begins: what happens now is not seen */
 } nb__mark_kind;
 typedef struct nb__mark {
     nb__mark_kind kind;
@@ -46,33 +47,39 @@ typedef struct nb__sink {
     void *self;
     void (*frame)(void *self, const nb__plant_frame *frame);
     void (*mark)(void *self, const nb__mark *mark);
-    /** KIS decided about a registration (confirmed, rejected): nb__plant_registration() has the words. */
+    /** KIS decided about a registration (confirmed, rejected): nb__plant_registration() has the
+     * words. */
     void (*registration)(void *self, uint32_t topic);
 } nb__sink;
 
 typedef struct nb__plant_config {
-    nb__address feed;          /**< ws://HOST:PORT/… of a KIS-protocol server */
-    nb__feed_kind feed_kind;   /**< as stated or asked for; a Nightbook-Clock header corrects OTHER */
+    nb__address feed;        /**< ws://HOST:PORT/… of a KIS-protocol server */
+    nb__feed_kind feed_kind; /**< as stated or asked for; a Nightbook-Clock header corrects OTHER */
     nb__session_config session;
-    uint32_t topics_max;       /**< default 65536 */
-    uint32_t own_keys_max;     /**< register so many codes nearest the money from the feed's master; 0: none */
+    uint32_t topics_max;   /**< default 65536 */
+    uint32_t own_keys_max; /**< register so many codes nearest the money from the feed's master; 0:
+                              none */
     const nb_calendar *calendar;
 } nb__plant_config;
 
 typedef struct nb__plant nb__plant;
-nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant **out, nb_error *error);
-/** Close the link politely and stay away; nb__plant_is_up() tells when that is done (within 1 s). */
+nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant **out,
+                      nb_error *error);
+/** Close the link politely and stay away; nb__plant_is_up() tells when that is done (within 1 s).
+ */
 void nb__plant_shutdown(nb__plant *plant);
 void nb__plant_close(nb__plant *plant);
 void nb__plant_add_sink(nb__plant *plant, const nb__sink *sink); /**< at most 4 */
 
-/** A frame from a feed. Public for tests and replays: the plant's whole effect depends on these bytes and times. */
+/** A frame from a feed. Public for tests and replays: the plant's whole effect depends on these
+ * bytes and times. */
 void nb__plant_on_message(nb__plant *plant, char *text, size_t size_bytes, int64_t recv_ns);
 
 /* ---- for the gateway ---- */
 nb__topics *nb__plant_topics(nb__plant *plant);
 const nb__books *nb__plant_books(const nb__plant *plant);
-/** A client wants a topic. @retval NB_E_LIMIT  answer OPSP0008. Rate-limited upstream by the session. */
+/** A client wants a topic. @retval NB_E_LIMIT  answer OPSP0008. Rate-limited upstream by the
+ * session. */
 nb_err nb__plant_want(nb__plant *plant, uint32_t topic);
 void nb__plant_release(nb__plant *plant, uint32_t topic);
 const nb__registration *nb__plant_registration(const nb__plant *plant, uint32_t topic);
@@ -85,8 +92,8 @@ const nb_calendar *nb__plant_calendar(const nb__plant *plant);
 const nb__session_clock *nb__plant_clock(const nb__plant *plant);
 
 typedef struct nb__plant_counters {
-    uint64_t frames, records, bytes, frames_unsplit, records_bad, records_drifted, frames_encrypted, frames_unknown_tr,
-        bytes_scrubbed, topics_refused, other_messages;
+    uint64_t frames, records, bytes, frames_unsplit, records_bad, records_drifted, frames_encrypted,
+        frames_unknown_tr, bytes_scrubbed, topics_refused, other_messages;
 } nb__plant_counters;
 extern const nb__metric nb__plant_metrics[];
 extern const size_t nb__plant_metric_count;
