@@ -101,7 +101,7 @@ static void add_piece(fan *f, fan_run *run, nb_span bytes)
     if (last != NULL && (const char *)last->iov_base + last->iov_len == bytes.data)
         last->iov_len += bytes.size_bytes;
     else
-        f->iov[run->iov_count++] = (struct iovec){(void *)(uintptr_t)bytes.data, bytes.size_bytes};
+        f->iov[run->iov_count++] = (struct iovec){(char *)bytes.data, bytes.size_bytes};
     run->size_bytes += bytes.size_bytes;
     run->message_count++;
 }

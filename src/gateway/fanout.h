@@ -156,6 +156,9 @@ nb_span fan_last(const fan_topic *topic, bool is_tidy);
 void fan_tidy_last(fan *f);
 
 /* ---- messages in (frames.c) ---- */
+#define FAN_HEAD_BYTES (sizeof "0||001|" - 1) /**< and the tr_id's */
+/** Write `0|TR|CCC|`. @return its end. */
+char *fan_put_head(char *at, nb_span tr_id, uint32_t count);
 /** A frame of the feed: into the ring, and onto the lists of those who want it. */
 void fan_frame(fan *f, const nb__plant_frame *frame);
 /** Put a text message into the ring for whoever is given its sequence. @return UINT64_MAX: too

@@ -56,21 +56,19 @@ static bool put_whole(fan *f, const ring_message *like, nb_span bytes)
     return at != NULL;
 }
 
-/* `0|TR|CCC|`, then what the caller appends. */
-static char *put_head(char *at, nb_span tr_id, uint32_t count)
+char *fan_put_head(char *at, nb_span tr_id, uint32_t count)
 {
-    memcpy(at, "0|", 2);
-    memcpy(at + 2, tr_id.data, tr_id.size_bytes);
-    at += 2 + tr_id.size_bytes;
-    at[0] = '|';
-    at[1] = (char)('0' + count / 100 % 10);
-    at[2] = (char)('0' + count / 10 % 10);
-    at[3] = (char)('0' + count % 10);
-    at[4] = '|';
-    return at + 5;
+    *at++ = '0';
+    *at++ = '|';
+    memcpy(at, tr_id.data, tr_id.size_bytes);
+    at += tr_id.size_bytes;
+    *at++ = '|';
+    *at++ = (char)('0' + count / 100 % 10);
+    *at++ = (char)('0' + count / 10 % 10);
+    *at++ = (char)('0' + count % 10);
+    *at++ = '|';
+    return at;
 }
-
-#define HEAD_BYTES (sizeof "0||001|" - 1)
 
 /* The records of one key out of a frame of several, joined as they were. */
 static void put_key(fan *f, const nb__plant_frame *frame, uint32_t first, const ring_message *like)
@@ -83,10 +81,10 @@ static void put_key(fan *f, const nb__plant_frame *frame, uint32_t first, const 
         size += frame->records[i].bytes.size_bytes + (count > 0);
         count++;
     }
-    char *at = place(f, like, HEAD_BYTES + frame->head.tr_id.size_bytes + size);
+    char *at = place(f, like, FAN_HEAD_BYTES + frame->head.tr_id.size_bytes + size);
     if (at == NULL)
         return;
-    at = put_head(at, frame->head.tr_id, count);
+    at = fan_put_head(at, frame->head.tr_id, count);
     for (uint32_t i = first; i < frame->record_count && count > 0; i++) {
         nb_span record = frame->records[i].bytes;
         if (frame->records[i].topic != like->topic)
@@ -130,10 +128,11 @@ static void put_tidy(fan *f, const nb__plant_frame *frame, ring_message like)
     for (uint32_t i = 0; i < frame->record_count; i++) {
         nb_span record = fan_cut(frame->head.tr, frame->records[i].bytes);
         like.topic = frame->records[i].topic;
-        char *at = place(f, &like, HEAD_BYTES + frame->head.tr_id.size_bytes + record.size_bytes);
+        char *at =
+            place(f, &like, FAN_HEAD_BYTES + frame->head.tr_id.size_bytes + record.size_bytes);
         if (at == NULL)
             continue;
-        memcpy(put_head(at, frame->head.tr_id, 1), record.data, record.size_bytes);
+        memcpy(fan_put_head(at, frame->head.tr_id, 1), record.data, record.size_bytes);
         deliver(f, like.topic, &like);
     }
 }

@@ -40,12 +40,20 @@ fan_subscription *fan_subscription_find(const fan_client *c, uint32_t topic)
 
 /* ---- TR numbers and `*` ---- */
 
-static uint64_t star_bit(fan *f, uint32_t topic)
+static uint8_t tr_find(const fan *f, nb_span tr_id)
+{
+    for (uint32_t i = 0; i < f->tr_count; i++)
+        if (nb__span_is(tr_id, f->trs[i]))
+            return (uint8_t)i;
+    return FAN_TR_MAX;
+}
+
+static uint64_t star_bit(const fan *f, uint32_t topic)
 {
     nb_span tr_id = nb__span(nb__topics_at(f->names, topic)->tr_id);
     if (nb__span_is(tr_id, "*"))
         return FAN_ALL;
-    uint8_t tr = fan_tr(f, tr_id, false, false);
+    uint8_t tr = tr_find(f, tr_id);
     return tr < FAN_TR_MAX ? UINT64_C(1) << tr : 0;
 }
 
@@ -82,12 +90,10 @@ static void star_update(fan *f, fan_client *c)
 
 uint8_t fan_tr(fan *f, nb_span tr_id, bool is_book, bool make)
 {
-    for (uint32_t i = 0; i < f->tr_count; i++)
-        if (nb__span_is(tr_id, f->trs[i]))
-            return (uint8_t)i;
-    if (!make || f->tr_count == FAN_TR_MAX ||
+    uint8_t found = tr_find(f, tr_id);
+    if (found < FAN_TR_MAX || !make || f->tr_count == FAN_TR_MAX ||
         !nb__span_copy(tr_id, f->trs[f->tr_count], sizeof f->trs[0]))
-        return FAN_TR_MAX;
+        return found;
     uint8_t tr = (uint8_t)f->tr_count++;
     if (is_book)
         f->book_trs |= UINT64_C(1) << tr;
@@ -190,16 +196,12 @@ nb_span fan_cut(const nb_tr *tr, nb_span record)
 static char *put_message(char *at, nb_span tr_id, nb_span record)
 {
     uint8_t head[NB__WS_HEAD_MAX];
-    size_t payload = sizeof "0||001|" - 1 + tr_id.size_bytes + record.size_bytes;
+    size_t payload = FAN_HEAD_BYTES + tr_id.size_bytes + record.size_bytes;
     size_t head_size = nb__ws_head_print(head, NB__WS_TEXT, payload, NULL);
     memcpy(at, head, head_size);
-    at += head_size;
-    memcpy(at, "0|", 2);
-    memcpy(at + 2, tr_id.data, tr_id.size_bytes);
-    at += 2 + tr_id.size_bytes;
-    memcpy(at, "|001|", 5);
-    memcpy(at + 5, record.data, record.size_bytes);
-    return at + 5 + record.size_bytes;
+    at = fan_put_head(at + head_size, tr_id, 1);
+    memcpy(at, record.data, record.size_bytes);
+    return at + record.size_bytes;
 }
 
 void fan_keep_last(fan *f, fan_topic *topic, const nb_frame *head, nb_span record)
@@ -211,7 +213,7 @@ void fan_keep_last(fan *f, fan_topic *topic, const nb_frame *head, nb_span recor
         return;
     nb_span tidy = f->tidy_count > 0 ? fan_cut(head->tr, record) : record;
     bool is_cut = tidy.size_bytes < record.size_bytes;
-    size_t overhead = NB__WS_HEAD_MAX + sizeof "0||001|" + head->tr_id.size_bytes;
+    size_t overhead = NB__WS_HEAD_MAX + FAN_HEAD_BYTES + head->tr_id.size_bytes;
     size_t needed = overhead + record.size_bytes + (is_cut ? overhead + tidy.size_bytes : 0);
     if (needed > topic->last_capacity_bytes) {
         uint32_t capacity = (uint32_t)((needed + 63) / 64 * 64);
@@ -244,8 +246,7 @@ void fan_tidy_last(fan *f)
             continue;
         nb_frame head = {.tr_id = nb__span(nb__topics_at(f->names, i)->tr_id)};
         head.tr = nb_tr_find(head.tr_id);
-        size_t head_size =
-            (topic->last[1] == 126 ? 4 : 2) + sizeof "0||001|" - 1 + head.tr_id.size_bytes;
+        size_t head_size = (topic->last[1] == 126 ? 4 : 2) + FAN_HEAD_BYTES + head.tr_id.size_bytes;
         nb_span record = {copy, topic->last_size_bytes - head_size};
         memcpy(copy, topic->last + head_size, record.size_bytes);
         uint64_t sequence = topic->last_sequence;
