@@ -38,11 +38,12 @@ bool nb__span_to_u64(nb_span span, uint64_t *out);
 
 /* ---- errors ---- */
 
-/** Fill `error` (may be NULL) and return `code`, so that a failing function ends in one line. */
+/** Fill `error` (may be NULL) and return `code`, so that a failing function ends in one line. The
+ * detail is made printable: it may quote a peer. */
 nb_err nb__fail(nb_error *error, nb_err code, size_t offset_bytes, const char *format, ...)
     NB__PRINTF(4, 5);
 /** Put a clause before what `error` says ("master fo_eurex_code.mst: …"). Keeps code and offset;
- * returns the code. */
+ * returns the code (NB_E_INTERNAL when `error` is NULL: return your own then). */
 nb_err nb__fail_in(nb_error *error, const char *format, ...) NB__PRINTF(2, 3);
 
 /* ---- times and dates (KST civil calendar; dates are integers YYYYMMDD) ---- */
@@ -59,6 +60,7 @@ nb__civil nb__kst_civil(int64_t utc_ns);
 int64_t nb__kst_ns(int date, int hhmmss);
 int nb__date_add(int date, int days);
 int nb__date_weekday(int date); /**< 0 Sunday … 6 Saturday */
+/** A day of the years 1970–2261: those whose nanoseconds fit an int64_t. */
 bool nb__date_is_valid(int date);
 /** "2026-11-20T18:00:00.123456789+09:00"; `digits` of the fraction, 0–9. `out` holds 40 bytes.
  * @return its length. */
@@ -92,6 +94,10 @@ size_t nb__utf8_valid_prefix(nb_span span);
  * replaced. */
 size_t nb__utf8_scrub(char *data, size_t size_bytes);
 
+/** Fit for a terminal and a log, in place: control characters (line ends too) and bytes that are not
+ * UTF-8 become '?'. For the words of peers. */
+void nb__make_printable(char *data, size_t size_bytes);
+
 /* ---- metrics: a struct of uint64_t counters and a table that names them ---- */
 
 typedef struct nb__metric {
@@ -120,8 +126,8 @@ typedef enum nb__log_level {
     NB__LOG_ERROR
 } nb__log_level;
 void nb__log_set_level(nb__log_level least);
-/** `nightbook: ROOM: sentence`. A second line, after '\n', is for what happens next and what the
- * reader can do. */
+/** `nightbook: [warning: ]ROOM: sentence`. A second line, after '\n', is for what happens next and
+ * what the reader can do; it is indented. At most 1 KiB, made printable. */
 void nb__log(nb__log_level level, const char *room, const char *format, ...) NB__PRINTF(3, 4);
 
 #endif

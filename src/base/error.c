@@ -50,6 +50,7 @@ nb_err nb__fail(nb_error *error, nb_err code, size_t offset_bytes, const char *f
         error->offset_bytes = offset_bytes;
         vsnprintf(error->detail, sizeof error->detail, format, args);
         va_end(args);
+        nb__make_printable(error->detail, strlen(error->detail));
     }
     return code;
 }
@@ -67,5 +68,6 @@ nb_err nb__fail_in(nb_error *error, const char *format, ...)
     snprintf(joined, sizeof joined, "%s: %s", clause, error->detail);
     joined[sizeof error->detail - 1] = '\0';
     memcpy(error->detail, joined, sizeof error->detail);
+    nb__make_printable(error->detail, strlen(error->detail));
     return error->code;
 }

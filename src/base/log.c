@@ -3,6 +3,7 @@
  */
 #include "base/base.h"
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static nb__log_level least_level = NB__LOG_INFO;
@@ -10,6 +11,21 @@ static nb__log_level least_level = NB__LOG_INFO;
 void nb__log_set_level(nb__log_level least)
 {
     least_level = least;
+}
+
+/* Later lines are indented, so that no peer's words can look like a line of ours. */
+static void append_lines(nb__text *line, char *sentence)
+{
+    for (;;) {
+        size_t size = strcspn(sentence, "\n");
+        bool is_last = sentence[size] == '\0';
+        nb__make_printable(sentence, size);
+        nb__text_append(line, sentence, size);
+        sentence += size + 1;
+        nb__text_string(line, is_last || sentence[0] == ' ' ? "\n" : "\n  ");
+        if (is_last)
+            return;
+    }
 }
 
 void nb__log(nb__log_level level, const char *room, const char *format, ...)
@@ -24,8 +40,7 @@ void nb__log(nb__log_level level, const char *room, const char *format, ...)
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    nb__text_string(&line, sentence);
-    nb__text_append(&line, "\n", 1);
+    append_lines(&line, sentence);
     if (!line.is_failed && write(STDERR_FILENO, line.data, line.size_bytes) < 0) {
         /* nowhere left to say it */
     }

@@ -122,3 +122,15 @@ size_t nb__utf8_scrub(char *data, size_t size_bytes)
         replaced++;
     }
 }
+
+void nb__make_printable(char *data, size_t size_bytes)
+{
+    nb__utf8_scrub(data, size_bytes);
+    for (size_t i = 0; i < size_bytes; i++) {
+        unsigned char byte = (unsigned char)data[i];
+        if (byte < 0x20 || byte == 0x7F)
+            data[i] = '?';
+        else if (byte == 0xC2 && (unsigned char)data[i + 1] < 0xA0) /* U+0080–U+009F */
+            data[i] = data[i + 1] = '?';
+    }
+}

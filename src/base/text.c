@@ -24,11 +24,11 @@ char *nb__text_reserve(nb__text *text, size_t size_bytes)
 {
     if (text->is_failed)
         return NULL;
-    size_t needed = text->size_bytes + size_bytes + 1;
-    if (needed < size_bytes) {
+    if (size_bytes > PTRDIFF_MAX - text->size_bytes - 1) { /* no object is larger */
         text->is_failed = true;
         return NULL;
     }
+    size_t needed = text->size_bytes + size_bytes + 1;
     if (needed > text->capacity_bytes) {
         size_t capacity = text->capacity_bytes < 64 ? 64 : text->capacity_bytes;
         while (capacity < needed)
@@ -109,21 +109,22 @@ void nb__text_json(nb__text *text, nb_span value)
 {
     nb__text_append(text, "\"", 1);
     while (value.size_bytes > 0) {
-        size_t valid = nb__utf8_valid_prefix(value), plain = 0;
-        while (plain < valid && (unsigned char)value.data[plain] >= 0x20 &&
-               value.data[plain] != '"' && value.data[plain] != '\\')
-            plain++;
-        nb__text_append(text, value.data, plain);
-        value.data += plain;
-        value.size_bytes -= plain;
-        if (value.size_bytes == 0)
-            break;
-        if (plain < valid)
-            json_escape(text, (unsigned char)value.data[0]);
-        else
+        size_t valid = nb__utf8_valid_prefix(value), at = 0;
+        for (size_t i = 0; i < valid; i++) {
+            unsigned char c = (unsigned char)value.data[i];
+            if (c >= 0x20 && c != '"' && c != '\\')
+                continue;
+            nb__text_append(text, value.data + at, i - at);
+            json_escape(text, c);
+            at = i + 1;
+        }
+        nb__text_append(text, value.data + at, valid - at);
+        if (valid < value.size_bytes) {
             nb__text_string(text, "\xEF\xBF\xBD");
-        value.data++;
-        value.size_bytes--;
+            valid++;
+        }
+        value.data += valid;
+        value.size_bytes -= valid;
     }
     nb__text_append(text, "\"", 1);
 }

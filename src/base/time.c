@@ -4,6 +4,8 @@
 #include "base/base.h"
 #include <stdio.h>
 
+#define KST_OFFSET_S (NB__KST_OFFSET_NS / NB__NS_PER_S)
+
 static int64_t floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
@@ -35,20 +37,21 @@ static int date_of(int64_t days)
 
 nb__civil nb__kst_civil(int64_t utc_ns)
 {
-    int64_t seconds = floor_div(utc_ns, NB__NS_PER_S) + 9 * 3600;
+    int64_t seconds = floor_div(utc_ns, NB__NS_PER_S) + KST_OFFSET_S;
     int64_t days = floor_div(seconds, 86400);
     int second_of_day = (int)(seconds - days * 86400);
     return (nb__civil){.date = date_of(days),
                        .hhmmss = second_of_day / 3600 * 10000 + second_of_day / 60 % 60 * 100 +
                                  second_of_day % 60,
-                       .ns = (int)(utc_ns - floor_div(utc_ns, NB__NS_PER_S) * NB__NS_PER_S),
+                       .ns = (int)((utc_ns % NB__NS_PER_S + NB__NS_PER_S) % NB__NS_PER_S),
                        .weekday = (int)(((days + 4) % 7 + 7) % 7)};
 }
 
 int64_t nb__kst_ns(int date, int hhmmss)
 {
-    int64_t second_of_day = hhmmss / 10000 * 3600 + hhmmss / 100 % 100 * 60 + hhmmss % 100;
-    return (days_of(date) * 86400 + second_of_day - 9 * 3600) * NB__NS_PER_S;
+    int64_t hours = hhmmss / 10000, minutes = hhmmss / 100 % 100, seconds = hhmmss % 100;
+    int64_t second_of_day = hours * 3600 + minutes * 60 + seconds;
+    return (days_of(date) * 86400 + second_of_day - KST_OFFSET_S) * NB__NS_PER_S;
 }
 
 int nb__date_add(int date, int days)
@@ -64,7 +67,7 @@ int nb__date_weekday(int date)
 bool nb__date_is_valid(int date)
 {
     int month = date / 100 % 100, day = date % 100;
-    return date >= 19700101 && date <= 99991231 && month >= 1 && month <= 12 && day >= 1 &&
+    return date >= 19700101 && date <= 22611231 && month >= 1 && month <= 12 && day >= 1 &&
            day <= 31 && date_of(days_of(date)) == date;
 }
 

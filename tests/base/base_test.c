@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 static void every_error_has_name_sentence_and_class(void **state)
 {
@@ -148,6 +150,9 @@ static void korean_time_goes_there_and_back(void **state)
     assert_false(nb__date_is_valid(20260229));
     assert_true(nb__date_is_valid(20280229));
     assert_false(nb__date_is_valid(20261301));
+    assert_true(nb__date_is_valid(22611231)); /* the last year whose ns fit an int64_t */
+    assert_true(nb__kst_ns(22611231, 295959) > 0);
+    assert_false(nb__date_is_valid(22620101));
     assert_int_equal(nb__kst_civil(-1).date, 19700101);
     assert_int_equal(nb__kst_civil(-1).hhmmss, 85959);
 }
@@ -195,6 +200,78 @@ static void json_strings_are_escaped(void **state)
     nb__text_fini(&text);
 }
 
+/* A peer may send megabytes of quotes: their cost must not grow with the square of their number. */
+static void a_json_string_of_escapes_costs_linear_time(void **state)
+{
+    (void)state;
+    size_t size = (size_t)4 << 20;
+    char *quotes = malloc(size);
+    memset(quotes, '"', size);
+    nb__text text = {0};
+    int64_t start = clock();
+    nb__text_json(&text, (nb_span){quotes, size});
+    assert_true(clock() - start < 10 * CLOCKS_PER_SEC);
+    assert_int_equal(text.size_bytes, 2 * size + 2);
+    nb__text_fini(&text);
+    free(quotes);
+}
+
+static void a_text_that_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    nb__text text = {0};
+    nb__text_string(&text, "kept");
+    assert_null(nb__text_reserve(&text, SIZE_MAX - 20));
+    assert_true(text.is_failed);
+    assert_string_equal(text.data, "kept");
+    nb__text_fini(&text);
+}
+
+/* Errors and log lines quote what peers send: it must neither steer a terminal nor look like a line
+ * of ours. */
+static void words_of_peers_are_made_printable(void **state)
+{
+    (void)state;
+    nb_error error = {0};
+    nb__fail(&error, NB_E_CLOSED, 0, "%s", "bye\x1b[2J\r\nnightbook: all is well\x7f");
+    assert_string_equal(error.detail, "bye?[2J??nightbook: all is well?");
+    nb__fail(&error, NB_E_CLOSED, 0, "%s", "한글 \xc2\x9b|\xff");
+    assert_string_equal(error.detail, "한글 ??|?");
+    nb__fail_in(&error, "a\tb");
+    assert_string_equal(error.detail, "a?b: 한글 ??|?");
+}
+
+static size_t logged(char *out, size_t capacity_bytes, const char *words)
+{
+    int ends[2], before = dup(STDERR_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    nb__log(NB__LOG_WARN, "test", "%s\n  what to do", words);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    close(ends[1]);
+    ssize_t size = read(ends[0], out, capacity_bytes - 1);
+    close(ends[0]);
+    assert_true(size > 0);
+    out[size] = '\0';
+    return (size_t)size;
+}
+
+static void a_log_line_is_one_line_and_its_advice(void **state)
+{
+    (void)state;
+    char line[2048], words[1500];
+    logged(line, sizeof line, "KIS says\nnightbook: error: \x1b[31mlies");
+    assert_string_equal(line, "nightbook: warning: test: KIS says\n"
+                              "  nightbook: error: ?[31mlies\n"
+                              "  what to do\n");
+    memset(words, 'x', sizeof words);
+    words[sizeof words - 1] = '\0';
+    size_t size = logged(line, sizeof line, words); /* cut, but still a line */
+    assert_int_equal(line[size - 1], '\n');
+    assert_int_equal(strcspn(line, "\n"), size - 1);
+}
+
 static void spans_compare_copy_and_count(void **state)
 {
     (void)state;
@@ -224,6 +301,10 @@ int main(void)
         cmocka_unit_test(korean_time_goes_there_and_back),
         cmocka_unit_test(utf8_is_told_from_what_is_not),
         cmocka_unit_test(json_strings_are_escaped),
+        cmocka_unit_test(a_json_string_of_escapes_costs_linear_time),
+        cmocka_unit_test(a_text_that_cannot_be_is_refused),
+        cmocka_unit_test(words_of_peers_are_made_printable),
+        cmocka_unit_test(a_log_line_is_one_line_and_its_advice),
         cmocka_unit_test(spans_compare_copy_and_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
