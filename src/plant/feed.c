@@ -91,7 +91,7 @@ static void link_message(void *self, const nb__ws_event *event, int64_t recv_ns)
     uint64_t unknown = nb__session_count(feed->session)->answers_unknown;
     if (nb__session_on_message(feed->session, event->payload, now_ns(feed))) {
         /* the bytes lie in the link's own read buffer, ours until the next event */
-        feed->handler.message(feed->handler.self, (char *)(uintptr_t)event->payload.data,
+        feed->handler.message(feed->handler.self, (char *)event->payload.data,
                               event->payload.size_bytes, recv_ns);
         return;
     }

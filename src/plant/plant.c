@@ -186,7 +186,7 @@ static void masters_loaded(void *self)
 {
     nb__plant *plant = self;
     const nb__master *master = &plant->masters.master;
-    const nb__instrument **rows = calloc(master->count, sizeof(*rows));
+    const nb__instrument **rows = calloc(master->count, sizeof(const nb__instrument *));
     size_t count = rows == NULL ? 0 : nb__nearest(master, rows);
     for (size_t i = 0; i < count && plant->atm_code[0] == '\0'; i++)
         if (rows[i]->right != 'F')
