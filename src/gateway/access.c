@@ -279,8 +279,7 @@ bool access_bearer(const access *a, const nb__http_message *request)
     return access_has_key(a, nb__span_trim((nb_span){value.data + 7, value.size_bytes - 7}));
 }
 
-/* An approval key is 16 bytes in hexadecimal with KIS's hyphens: its place in the table, and 14
- * secret bytes. */
+/* An approval key is 16 bytes in hexadecimal, hyphens as KIS's: its place, 14 secret bytes. */
 
 void access_approval_issue(access *a, const uint8_t random[16], int64_t now_ns,
                            char out[ACCESS_APPROVAL_BYTES])

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The latest books as JSON: the same names and values as `nightbook decode`, and what the plant
- * knows besides. */
+/* The latest books as JSON: names and values as `nightbook decode` has them, and more. */
 #include "inside.h"
 #include <inttypes.h>
 #include <string.h>

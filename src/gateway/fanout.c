@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients, and the flush: at a turn's end everything that a client has pending leaves in one write.
- */
+/* Clients, and the flush: at a turn's end all that a client has pending leaves in one write. */
 #include "fanout.h"
 #include <stdlib.h>
 #include <string.h>
@@ -120,8 +119,7 @@ static bool gather(fan *f, const fan_client *c, fan_walk *walk)
     return true;
 }
 
-/* `*` clients that stand at the same place want the same bytes: what was gathered for one serves
- * the next. */
+/* `*` clients at the same place want the same bytes: gathered for one, it serves the next. */
 static bool is_plain_star(const fan_client *c)
 {
     return c->star_mask != 0 && c->list_count == 0 && c->catch_up == FAN_CATCH_NONE;
@@ -146,8 +144,7 @@ static bool gather_shared(fan *f, const fan_client *c, fan_walk *walk)
 
 /* ---- writing ---- */
 
-/* The kernel took a part: go to that place, and let the peer's queue finish the message that is
- * cut. */
+/* The kernel took a part: go there, and let the peer's queue finish the message that is cut. */
 static void take_part(fan *f, fan_client *c, size_t taken)
 {
     fan_walk walk = fan_walk_begin(c);
@@ -190,8 +187,7 @@ static bool write_run(fan *f, fan_client *c, const fan_walk *walk)
     return false;
 }
 
-/* A round of catching up is over; what was missed meanwhile makes the next one. @return false:
- * nothing was. */
+/* A round of catching up is over. @return whether what was missed meanwhile makes another. */
 static bool next_round(fan_client *c)
 {
     if (c->catch_up == FAN_CATCH_CONFLATE && c->missed_from != UINT64_MAX) {

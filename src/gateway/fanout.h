@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Who gets what: clients, their subscriptions, what each has pending, and the flush at a turn's
- * end.
+ * Who gets what: clients, subscriptions, what each has pending, and the flush at a turn's end.
  *
  * Pure: the sockets are behind `fan_io`. What a client has pending is, in this order,
  *
- *     list     sequences of ring messages: frames of its keys, and its own answers in their place
- * among them cursor   (a `*` client) everything from there to the ring's head that its filter lets
- * through catch-up last values to be sent: all of them (+last with `*`), or of the keys it missed
- * (+conflate)
+ *     list      sequences of ring messages: frames of its keys, and its own answers among them
+ *     cursor    (a `*` client) from there to the ring's head what its filter lets through
+ *     catch-up  last values: all of them (+last with `*`), or of keys it missed (+conflate)
  *
  * and one write takes as much of it as the kernel wants. A blocked client only grows its list, up
  * to pending_max; beyond that, or when the ring overwrote what it still wanted, it is slow:
@@ -84,8 +82,7 @@ typedef struct fan_topic {
 /** How bytes leave, and what happens to the slow. */
 typedef struct fan_io {
     void *self;
-    /** Less than all taken, even nothing: fan_writable() will be called. An error: fan_leave() will
-     * be. */
+    /** Less than all taken, even nothing: fan_writable() comes. An error: fan_leave() comes. */
     nb_err (*write)(void *peer, const struct iovec *iov, int iov_count, size_t *taken_bytes);
     void (*queue)(void *peer,
                   nb_span framed); /**< behind the peer's queue, sent before the next write */
@@ -93,8 +90,7 @@ typedef struct fan_io {
     void (*slow)(void *self, fan_client *client);
 } fan_io;
 
-/** What one write of a `*` client was made of, kept for the next client that stands at the same
- * place. */
+/** What one write of a `*` client was made of, kept for the next one at the same place. */
 typedef struct fan_run {
     uint64_t from, to, mask;
     bool is_tidy;
@@ -161,8 +157,7 @@ void fan_tidy_last(fan *f);
 char *fan_put_head(char *at, nb_span tr_id, uint32_t count);
 /** A frame of the feed: into the ring, and onto the lists of those who want it. */
 void fan_frame(fan *f, const nb__plant_frame *frame);
-/** Put a text message into the ring for whoever is given its sequence. @return UINT64_MAX: too
- * long. */
+/** Put a text message into the ring for who is given its sequence. @return UINT64_MAX: too long. */
 uint64_t fan_put(fan *f, nb_span text);
 /** Behind everything that is pending for this client now. */
 void fan_give(fan *f, fan_client *c, uint64_t sequence);
@@ -191,13 +186,11 @@ void fan_walk_commit(fan_client *c, const fan_walk *walk);
 bool fan_star_covers(const fan_client *c, uint8_t tr);
 /** Whether a `*` client's filter lets a message through. */
 bool fan_star_wants(const fan_client *c, const ring_message *message);
-/** A client's list takes one more. @param is_book  It may be conflated. Marks the client slow when
- * it cannot. */
+/** One more on a client's list, or the client is slow. @param is_book  It may be conflated. */
 void fan_list_append(fan *f, fan_client *c, uint64_t sequence, bool is_book);
 /** Move what waits behind a `*` client's cursor to its list, so that the filter may change. */
 void fan_settle(fan *f, fan_client *c);
-/** Drop pending book messages, for whose keys the last value will do. @return false: others were
- * lost too. */
+/** Drop pending book messages: last values will do. @return false: others were lost, too. */
 bool fan_absorb(fan *f, fan_client *c);
 void fan_mark_dirty(fan *f, fan_client *c);
 

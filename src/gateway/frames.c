@@ -166,8 +166,7 @@ static void keep_last_values(fan *f, const nb__plant_frame *frame, uint8_t tr)
     }
 }
 
-/* So many messages may come between two flushes that nothing is lost of what a client could still
- * have taken. */
+/* Flush within a turn, before the ring or a list loses what a socket could still have taken. */
 static void flush_when_far(fan *f)
 {
     if (f->ring.head - f->flushed_head >= f->ring.message_max / 4 ||

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gateway's life: open and close, what io and the plant call, and the sweep over quiet clients.
- */
+/* The gateway's life: open, close, what io and the plant call, the sweep over quiet clients. */
 #include "inside.h"
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@ nb__gateway_config nb__gateway_config_default(void)
         .ring_messages = 1u << 18,
         .pending_max = 4096,
         .subscriptions_max = 4096,
+        .client_topics_max = 32768,
         .pingpong_idle_ns = 10 * NB__NS_PER_S,
         .pingpong_timeout_ns = 100 * NB__NS_PER_S,
         .answer_wait_ns = 900 * NB__NS_PER_MS,

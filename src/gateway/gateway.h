@@ -4,9 +4,8 @@
  * and frames; beside it REST, metrics and a status page. A sink of the plant.
  *
  * Fan-out: one bounded ring of framed messages with sequence numbers, no reference counts; a client
- * holds a cursor
- * (`*`) or a bounded list of sequences (keys). A turn's end sends all that a client has pending in
- * one writev. Nothing here allocates or formats per frame.
+ * holds a cursor (`*`) or a bounded list of sequences (keys). A turn's end sends all that a client
+ * has pending in one writev. Nothing here allocates or formats per frame.
  */
 #ifndef NB_GATEWAY_H
 #define NB_GATEWAY_H
@@ -21,6 +20,8 @@ typedef struct nb__gateway_config {
     uint32_t ring_messages;      /**< power of two; default 1 << 18 */
     uint32_t pending_max;        /**< messages a keyed client may have waiting; default 4096 */
     uint32_t subscriptions_max;  /**< of one client; default 41 when the feed is KIS's, else 4096 */
+    uint32_t client_topics_max;  /**< codes that clients may name since the start; the master's
+                                    always. Default 32768 */
     int64_t pingpong_idle_ns;    /**< 10 s */
     int64_t pingpong_timeout_ns; /**< 100 s */
     int64_t answer_wait_ns;      /**< 900 ms: after that SUBSCRIBE SUCCESS is given and status says

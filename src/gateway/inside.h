@@ -7,8 +7,6 @@
 #include "fanout.h"
 
 #define GATEWAY_SECRETS_MAX 16 /* TRs whose iv and key one client session remembers */
-#define GATEWAY_CLIENT_TOPICS_MAX                                                                  \
-    16384 /* topics that clients may make; the rest of the table is the feed's */
 
 /* What KIS gives with SUBSCRIBE SUCCESS: one pair a session and TR. */
 typedef struct client_secret {
@@ -79,8 +77,7 @@ void rest_request(nb__gateway *g, nb__peer *peer, const nb__http_message *reques
 
 /* ---- status.c, books.c, metrics.c, page.c: what rest.c answers with ---- */
 void status_print(const nb__gateway *g, nb__text *out);
-/* From topic number `after` on, of one TR (empty: of all), about 4 MiB at once; says where to go
- * on. */
+/* From topic number `after` on, of one TR (empty: all), 4 MiB at once; says where to go on. */
 void books_print_all(const nb__gateway *g, nb_span tr_id, uint64_t after, nb__text *out);
 /* @return false: there is no such book. */
 bool books_print_one(const nb__gateway *g, nb_span tr_id, nb_span tr_key, nb__text *out);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client has pending: the list, the cursor, the catch-up, and how a slow one is brought up
- * to date. */
+/* What a client has pending: list, cursor, catch-up; how a slow one is brought up to date. */
 #include "fanout.h"
 #include <stdlib.h>
 
-/* A list entry: a sequence, and whether a last value can stand for it even when the ring has
- * overwritten it. */
+/* A list entry: a sequence, and whether a last value can stand for it when it is overwritten. */
 #define ENTRY_BOOK (UINT64_C(1) << 63)
 #define LIST_START 16u
 
@@ -50,8 +48,7 @@ static bool catches_up_with(const fan *f, const fan_client *c, const fan_topic *
     return topic->last_sequence >= c->catch_since && (f->book_trs >> topic->tr & 1) != 0;
 }
 
-/* Its own keys that no `*` covers come first (they only conflate), then all topics that its `*`
- * covers. */
+/* First its own keys that no `*` covers (they only conflate), then all topics that `*` covers. */
 static bool catch_up_next(const fan *f, const fan_client *c, fan_walk *walk, nb_span *bytes)
 {
     uint32_t own = c->catch_up == FAN_CATCH_CONFLATE ? c->subscription_count : 0;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plain HTTP. One table of routes; whatever is not in it belongs to KIS's REST servers and is told
- * so.
+ * Plain HTTP. One table of routes; what is not in it belongs to KIS's REST servers and is told so.
  *
- * Host and Origin are checked first, then (where client keys are configured) the key, then the
- * route.
+ * Checked first: Host and Origin, then (where client keys are configured) the key, then the route.
  */
 #include "inside.h"
 #include <string.h>
@@ -14,8 +12,7 @@
 #define BULK_MAX_BYTES (INT64_C(256) << 20) /* … of which so much may be given at once, */
 #define BULK_PER_S (INT64_C(16) << 20)      /* and so much each second */
 
-/* Nothing is kept by a cache, guessed by type, or framed. No CORS header: other pages may not read
- * this. */
+/* Nothing is cached, guessed by type, or framed. No CORS header: other pages may not read it. */
 #define PLAIN_HEADERS "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 #define PAGE_HEADERS                                                                               \
     PLAIN_HEADERS "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "       \
@@ -143,8 +140,7 @@ static void refuse_egw(const exchange *x, int status, const char *code, const ch
     respond(x, status, JSON, PLAIN_HEADERS);
 }
 
-/* KIS's checks of an appkey, which here is anything, or one of our client keys. @return false:
- * refused. */
+/* KIS's checks of an appkey: here anything, or one of our client keys. @return false: refused. */
 static bool check_appkey(const exchange *x, bool needs_secretkey)
 {
     nb__approval_request body;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring of framed messages. Invariant: rows tail…head-1 describe bytes that lie within the last
- * size_bytes. */
+/* The ring. Invariant: rows tail…head-1 describe bytes within the last size_bytes. */
 #include "ring.h"
 #include <stdlib.h>
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The bounded ring of framed messages: every byte that goes to clients lies here once, whoever gets
- * it.
+ * The bounded ring of framed messages: what goes to clients lies here once, whoever gets it.
  *
  * Two rings side by side: bytes, and one row a message. Positions in both only grow; the low bits
- * are the place.
+ * are the place. A message never wraps: what is left at the end is skipped (▒).
  *
  *     rows   … | tail ………………… head-1 | (next)          sequence numbers
- *     bytes  … | ████ ███████ ▒ ██████ |                  a message never wraps: the end is skipped
- * (▒)
+ *     bytes  … | ████ ███████ ▒ ██████ |
  *
  * What is older than `tail` is overwritten: whoever still wanted it is slow. Nobody is asked,
  * nothing is counted.

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /v1/status: what the feed is, whether it flows, who asked for what, and every counter. The
- * banner comes first. */
+/* GET /v1/status: what the feed is, whether it flows, who asked for what, every counter. */
 #include "inside.h"
 #include <inttypes.h>
 

@@ -2,11 +2,10 @@
 /*
  * The conversation: what KIS would answer, and when.
  *
- *     subscribe ─▶ plant knows KIS's answer ────────────▶ the same answer, at once
- *               ─▶ KIS is asked, link up ──▶ (wait) ────▶ the same answer, or success after
- * answer_wait_ns ─▶ link down ───────────────────────────▶ success at once; status says pending
- *     refused later ────────────────────────────────────▶ KIS's words to all who have it; their
- * subscription ends
+ *     subscribe ─▶ KIS's answer is known ──▶ the same answer, at once
+ *               ─▶ KIS is asked ──▶ (wait) ▶ the same answer, or success after answer_wait_ns
+ *               ─▶ the link is down ───────▶ success at once; status says pending
+ *     refused later ───────────────────────▶ KIS's words to all who have it; it ends for them
  *
  * A subscription gets frames from its answer on, never before it.
  */
@@ -197,15 +196,29 @@ void conversation_registration(nb__gateway *g, uint32_t topic)
 
 /* ---- requests ---- */
 
-/* @return NB__TOPIC_NONE when clients have made as many topics as they may. */
+/* A code of the master, or `*`, of a TR that we know: there are only so many of them. */
+static bool is_known_name(const nb__gateway *g, const nb__topic *topic)
+{
+    bool is_star = strcmp(topic->tr_key, "*") == 0;
+    if (is_star && strcmp(topic->tr_id, "*") == 0)
+        return true;
+    return nb_tr_find(nb__span(topic->tr_id)) != NULL &&
+           (is_star ||
+            nb__master_find(nb__plant_master(g->plant), nb__span(topic->tr_key)) != NULL);
+}
+
+/* Topics are never given back: clients may make only so many, so that the feed's own always find
+   room.
+   @return NB__TOPIC_NONE when this one may not be made. */
 static uint32_t intern(nb__gateway *g, const nb__topic *topic)
 {
     nb__topics *topics = nb__plant_topics(g->plant);
     uint32_t index = nb__topics_find(topics, topic);
-    if (index != NB__TOPIC_NONE || g->client_topics >= GATEWAY_CLIENT_TOPICS_MAX)
+    bool is_full = g->client_topics >= g->config.client_topics_max;
+    if (index != NB__TOPIC_NONE || (is_full && !is_known_name(g, topic)))
         return index;
     index = nb__topics_intern(topics, topic);
-    g->client_topics += index != NB__TOPIC_NONE;
+    g->client_topics += index != NB__TOPIC_NONE && !is_full;
     return index;
 }
 

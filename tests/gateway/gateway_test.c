@@ -240,6 +240,39 @@ static void what_kis_would_not_read(void **state)
     desk_close(&d);
 }
 
+static void made_up_codes_do_not_crowd_out_real_ones(void **state)
+{
+    (void)state;
+    desk d;
+    caller flood, good;
+    char key[16];
+    static nb__instrument real[] = {{.code = "B01612745"}};
+    desk_open(&d);
+    d.config.client_topics_max = 10;
+    d.plant->master = (nb__master){.rows = real, .count = 1, .capacity = 1};
+    desk_listen(&d);
+    call(&d, &flood, "");
+    call(&d, &good, "");
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(key, sizeof key, "K%u", i);
+        ask(&flood, '1', "XTR", key);
+        hear_answer(&flood, i < 10 ? "OPSP0000" : "OPSP0008", key);
+        ask(&flood, '2', "XTR", key);
+        hear_answer(&flood, i < 10 ? "OPSP0001" : "OPSP0003", key);
+    }
+    ask(&good, '1', "XTR", "NEW");
+    hear_answer(&good, "OPSP0008", "NEW");
+    ask(&good, '1', "H0EUASP0", "B01612745");
+    hear_answer(&good, "OPSP0000", "B01612745");
+    ask(&good, '1', "H0EUASP0", "*");
+    hear_answer(&good, "OPSP0000", "*");
+    ask(&good, '1', "*", "*");
+    hear_answer(&good, "OPSP0000", "*");
+    hang_up(&flood);
+    hang_up(&good);
+    desk_close(&d);
+}
+
 static void the_answer_waits_for_kis(void **state)
 {
     (void)state;
@@ -627,6 +660,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_clients_one_registration),
         cmocka_unit_test(what_kis_would_not_read),
+        cmocka_unit_test(made_up_codes_do_not_crowd_out_real_ones),
         cmocka_unit_test(the_answer_waits_for_kis),
         cmocka_unit_test(while_the_link_is_down_success_comes_at_once),
         cmocka_unit_test(marks_and_last_values),
