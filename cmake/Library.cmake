@@ -17,9 +17,11 @@ foreach(kind SHARED STATIC)
         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     target_link_libraries(nightbook_${suffix} PRIVATE jansson crypto archive)
 endforeach()
-target_link_options(nightbook_shared PRIVATE -Wl,--no-undefined -Wl,--as-needed)
-if(NB_SANITIZE)
+target_link_options(nightbook_shared PRIVATE -Wl,--as-needed)
+if(NB_SANITIZE) # clang's sanitizers leave their own symbols to the program
     target_link_options(nightbook_shared PRIVATE -fsanitize=${NB_SANITIZE})
+else()
+    target_link_options(nightbook_shared PRIVATE -Wl,--no-undefined)
 endif()
 
 include(CMakePackageConfigHelpers)
