@@ -32,10 +32,12 @@ char *nb__loop_read_buffer(nb__loop *loop);
 typedef struct nb__heap {
     nb__timer **timers;
     size_t count, capacity;
+    bool is_firing;
+    int64_t now_mono_ns; /**< while it is firing: what is set is due after it */
 } nb__heap;
 void nb__heap_set(nb__heap *heap, nb__timer *timer, int64_t at_mono_ns);
 void nb__heap_remove(nb__heap *heap, nb__timer *timer);
-/** Fire all that are due; one that sets itself again waits for the next turn. */
+/** Fire all that are due, once each; what is set meanwhile waits for the next turn. */
 void nb__heap_fire(nb__heap *heap, int64_t now_mono_ns);
 
 /* signal.c */

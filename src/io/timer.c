@@ -50,6 +50,8 @@ static void grow(nb__heap *heap)
 
 void nb__heap_set(nb__heap *heap, nb__timer *timer, int64_t at_mono_ns)
 {
+    if (heap->is_firing && at_mono_ns <= heap->now_mono_ns)
+        at_mono_ns = heap->now_mono_ns + 1; /* next turn: neither twice in this one nor for ever */
     if (timer->heap_index != 0) {
         int64_t before_ns = timer->at_mono_ns;
         timer->at_mono_ns = at_mono_ns;
@@ -82,11 +84,12 @@ void nb__heap_remove(nb__heap *heap, nb__timer *timer)
 
 void nb__heap_fire(nb__heap *heap, int64_t now_mono_ns)
 {
-    for (size_t left = heap->count; left > 0 && heap->count > 0; left--) {
+    heap->is_firing = true;
+    heap->now_mono_ns = now_mono_ns;
+    while (heap->count > 0 && heap->timers[1]->at_mono_ns <= now_mono_ns) {
         nb__timer *timer = heap->timers[1];
-        if (timer->at_mono_ns > now_mono_ns)
-            return;
         nb__heap_remove(heap, timer);
         timer->fire(timer, now_mono_ns);
     }
+    heap->is_firing = false;
 }

@@ -84,6 +84,33 @@ static void a_timer_that_sets_itself_again_waits_for_the_next_turn(void **state)
     nb__loop_free(r.loop);
 }
 
+/* One that is late and catches up must neither fire twice in a turn nor keep others from firing. */
+static void past_fire(nb__timer *timer, int64_t now_mono_ns)
+{
+    (void)now_mono_ns;
+    repeater *r = (repeater *)timer;
+    r->count++;
+    nb__timer_set(r->loop, timer, 1);
+}
+
+static void a_timer_set_into_the_past_starves_no_other(void **state)
+{
+    (void)state;
+    nb__loop *loop = loop_new();
+    repeater late = {{.fire = past_fire}, loop, 0};
+    alarm_clock other = {{.fire = alarm_fire}, 1}, third = {{.fire = alarm_fire}, 2};
+    fired_count = 0;
+    nb__timer_set(loop, &late.timer, 0);
+    nb__timer_set(loop, &other.timer, 2);
+    nb__timer_set(loop, &third.timer, 3);
+    nb__loop_turn(loop, -1);
+    assert_int_equal(late.count, 1);
+    assert_int_equal(fired_count, 2);
+    nb__loop_turn(loop, -1);
+    assert_int_equal(late.count, 2);
+    nb__loop_free(loop);
+}
+
 static void an_idle_loop_makes_no_wake_ups(void **state)
 {
     (void)state;
@@ -280,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_in_order_and_can_be_moved_and_cancelled),
         cmocka_unit_test(a_timer_that_sets_itself_again_waits_for_the_next_turn),
+        cmocka_unit_test(a_timer_set_into_the_past_starves_no_other),
         cmocka_unit_test(an_idle_loop_makes_no_wake_ups),
         cmocka_unit_test(a_turn_ends_at_its_timeout_before_a_later_timer),
         cmocka_unit_test(hooks_may_remove_themselves_and_the_next),
