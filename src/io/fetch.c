@@ -39,22 +39,17 @@ static void answer_take(nb__fetch *fetch)
 static void fetch_received(nb__stream *stream, char *data, size_t size_bytes)
 {
     nb__fetch *fetch = fetch_of(stream);
-    const char *at = data, *end = data + size_bytes;
-    for (;;) {
-        switch (nb__http_next(&fetch->http, &at, end)) {
-        case NB__HTTP_MORE:
-            return;
-        case NB__HTTP_CONTINUE:
-            continue;
-        case NB__HTTP_ERROR:
-            nb__stream_end(stream, NB_E_PROTOCOL, "%s", fetch->http.error_detail);
-            return;
-        case NB__HTTP_MESSAGE:
-            if (fetch->http.message.status / 100 == 1)
-                continue; /* 100 Continue and the like come before the answer */
-            answer_take(fetch);
-            return;
-        }
+    const char *at = data;
+    switch (nb__http_next(&fetch->http, &at, data + size_bytes)) {
+    case NB__HTTP_MORE:
+    case NB__HTTP_CONTINUE:
+        break;
+    case NB__HTTP_ERROR:
+        nb__stream_end(stream, NB_E_PROTOCOL, "%s", fetch->http.error_detail);
+        break;
+    case NB__HTTP_MESSAGE:
+        answer_take(fetch);
+        break;
     }
 }
 

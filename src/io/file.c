@@ -16,18 +16,19 @@ static nb_err read_all(int fd, const char *name, size_t size_max, nb__text *text
     for (;;) {
         char *to = nb__text_reserve(text, CHUNK_BYTES);
         if (to == NULL)
-            return nb__fail(error, NB_E_MEMORY, 0, "%s: memory is exhausted", name);
+            return nb__fail(error, NB_E_MEMORY, 0, "%.100s: memory is exhausted", name);
         ssize_t size = read(fd, to, CHUNK_BYTES);
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0)
-            return nb__fail(error, NB_E_SYSTEM, 0, "%s: %s", name, strerrordesc_np(errno));
+            return nb__fail(error, NB_E_SYSTEM, 0, "%.100s: %s", name, strerrordesc_np(errno));
         text->size_bytes += (size_t)size;
         text->data[text->size_bytes] = '\0';
         if (size == 0)
             return NB_OK;
         if (text->size_bytes > size_max)
-            return nb__fail(error, NB_E_LIMIT, size_max, "%s: more than %zu bytes", name, size_max);
+            return nb__fail(error, NB_E_LIMIT, size_max, "%.100s: more than %zu bytes", name,
+                            size_max);
     }
 }
 
@@ -36,7 +37,7 @@ nb_err nb__file_read(const char *path, size_t size_max, nb__text *out, nb_error 
     bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return nb__fail(error, NB_E_SYSTEM, 0, "%s: %s", path, strerrordesc_np(errno));
+        return nb__fail(error, NB_E_SYSTEM, 0, "%.100s: %s", path, strerrordesc_np(errno));
     nb__text text = {0};
     nb_err err = read_all(fd, is_stdin ? "standard input" : path, size_max, &text, error);
     if (!is_stdin)

@@ -10,7 +10,6 @@
  */
 #include "stream.h"
 #include <stdlib.h>
-#include <string.h>
 
 #define CLOSE_TIMEOUT_NS NB__NS_PER_S
 #define MESSAGE_MAX_BYTES ((size_t)8 << 20)
@@ -27,7 +26,6 @@ struct nb__link {
     bool is_aborted;
     nb__address address;
     int64_t timeout_ns;
-    nb__random random;
     nb__ws ws;
     nb__http http;
     char accept[29];
@@ -40,9 +38,8 @@ static nb__link *link_of(nb__stream *stream)
 
 static void frame_send(nb__link *link, nb__ws_opcode opcode, nb_span payload)
 {
-    uint64_t random = nb__random_next(&link->random);
     uint8_t mask[4];
-    memcpy(mask, &random, sizeof mask);
+    nb__random_bytes(mask, sizeof mask); /* RFC 6455, 5.3: no mask may tell the next one */
     if (nb__output_left(&link->stream.output) + payload.size_bytes > OUTPUT_MAX_BYTES) {
         nb__stream_end(&link->stream, NB_E_LIMIT, "it takes nothing, and %zu bytes are waiting",
                        nb__output_left(&link->stream.output));
@@ -54,9 +51,8 @@ static void frame_send(nb__link *link, nb__ws_opcode opcode, nb_span payload)
 
 static void close_send(nb__link *link, uint16_t code)
 {
-    uint64_t random = nb__random_next(&link->random);
     uint8_t mask[4];
-    memcpy(mask, &random, sizeof mask);
+    nb__random_bytes(mask, sizeof mask);
     nb__ws_close_append(&link->stream.output.text, code, NB__SPAN(""), mask);
     nb__stream_flush_later(&link->stream);
     link->state = LINK_CLOSING;
@@ -227,9 +223,6 @@ nb_err nb__link_open(nb__loop *loop, const nb__address *address, int64_t timeout
     nb__link *link = calloc(1, sizeof *link);
     if (link == NULL)
         return nb__fail(error, NB_E_MEMORY, 0, "link: memory is exhausted");
-    uint64_t seed;
-    nb__random_bytes(&seed, sizeof seed);
-    nb__random_init(&link->random, seed);
     link->handler = *handler;
     link->address = *address;
     link->timeout_ns = timeout_ns;
