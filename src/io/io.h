@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * io, L4: the only room with sockets, files, clocks (and later threads).
+ * io, L4: the only room with sockets, files, clocks.
  *
  * One loop, one thread. A turn is: wait, handle all that is ready, run timers that are due, run the
  * turn's end hooks (where sinks flush), so that everything that arrived together leaves together.
@@ -87,8 +87,9 @@ typedef struct nb__server_config {
     size_t message_max_bytes; /**< WebSocket message from a client; more is 1009 */
     size_t output_max_bytes;  /**< a peer's own queue (nb__peer_send…); more closes it */
     int send_buffer_bytes;    /**< SO_SNDBUF; 0 leaves the kernel's */
-    int64_t
-        head_timeout_ns; /**< from accept or the last answer's first next byte to a whole request */
+    /** From accept, or a next request's first byte, to a whole request; for a WebSocket message too,
+     * which then ends with 1008. */
+    int64_t head_timeout_ns;
     int64_t idle_timeout_ns;  /**< HTTP keep-alive without a request */
     int64_t close_timeout_ns; /**< from our Close frame to the disconnect */
 } nb__server_config;
@@ -113,7 +114,7 @@ typedef struct nb__server_handler {
     /** There is room again after nb__peer_write() took less than it was given; may be NULL. */
     void (*writable)(void *self, nb__peer *peer);
     /** An upgraded peer is gone; the last call about it, at a turn's end, never inside another
-     * call. `detail` is static. */
+     * call. May close the server. `detail` is static. */
     void (*closed)(void *self, nb__peer *peer, const char *detail);
 } nb__server_handler;
 
@@ -189,7 +190,7 @@ void nb__link_send(nb__link *link, nb__ws_opcode opcode,
                    nb_span payload); /**< masked; TEXT and PONG */
 /** Close bounded to 1 s; closed() is called. */
 void nb__link_close(nb__link *link, uint16_t code);
-/** Disconnect and free now, without a callback. */
+/** Disconnect now; freed without a callback. */
 void nb__link_abort(nb__link *link);
 
 /* ---- fetch: one plain HTTP exchange ---- */

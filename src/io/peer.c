@@ -25,11 +25,10 @@ static void peer_bury(nb__chore *chore)
 {
     nb__peer *peer = NB__HOLDER(chore, nb__peer, bury);
     const nb__server_handler *handler = &peer->server->handler;
-    if (peer->is_opened && handler->closed != NULL) {
-        peer->is_opened = false;
+    nb__peer_forget(
+        peer); /* first: closed() may close the server, which buries all that it knows */
+    if (peer->is_opened && handler->closed != NULL)
         handler->closed(handler->self, peer, peer->detail);
-    }
-    nb__peer_forget(peer);
     nb__peer_http_free(peer);
     nb__ws_fini(&peer->ws);
     nb__output_fini(&peer->output);
@@ -114,7 +113,8 @@ void nb__peer_flush(nb__peer *peer)
     nb__server_counters *counters = &peer->server->counters;
     counters->writes += had_output;
     counters->bytes_out += taken_bytes;
-    peer->is_write_wanted = nb__output_left(&peer->output) > 0;
+    if (nb__output_left(&peer->output) > 0)
+        peer->is_write_wanted = true; /* until EPOLLOUT: nb__peer_write() may wait for it too */
     if (!peer->is_write_wanted && peer->state == NB__PEER_DRAIN)
         peer_drained(peer);
     else if (peer->is_write_wanted && taken_bytes > 0 && peer->deadline_kind == NB__DEADLINE_IDLE)
@@ -222,6 +222,7 @@ static void peer_read(nb__peer *peer)
 static void peer_writable(nb__peer *peer)
 {
     const nb__server_handler *handler = &peer->server->handler;
+    peer->is_write_wanted = false;
     nb__peer_flush(peer);
     if (peer->is_write_wanted)
         return;
@@ -284,10 +285,15 @@ void nb__peer_new(nb__server *server, int fd, const struct sockaddr_storage *add
 
 void nb__peer_expired(nb__peer *peer)
 {
-    if (peer->state == NB__PEER_HTTP && peer->http->is_partial)
+    static const char not_whole[] = "a message was not whole in time";
+    if (peer->state == NB__PEER_HTTP && peer->http->is_partial) {
         nb__peer_http_refuse(peer, 408, "the request was not whole in time");
-    else
+    } else if (peer->state == NB__PEER_OPEN) {
+        nb__peer_close(peer, 1008, nb__span(not_whole));
+        peer->detail = not_whole;
+    } else {
         nb__peer_end(peer, "it took too long");
+    }
 }
 
 void nb__peer_shutdown(nb__peer *peer)

@@ -104,6 +104,8 @@ static void upgrade_handle(nb__peer *peer, const nb__http_message *request)
     int status = nb__ws_upgrade_check(request, &detail);
     if (status == 426)
         nb__text_string(&headers, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+    if (status == 405)
+        nb__text_string(&headers, "Allow: GET\r\n");
     if (status == 101 && handler->upgrade == NULL) {
         status = 404;
         detail = "there is no WebSocket here";
@@ -182,6 +184,13 @@ static void partial_begin(nb__peer *peer)
         nb__deadline_set(peer, NB__DEADLINE_HEAD);
 }
 
+static void wait_with(nb__peer *peer, const char *data, size_t size_bytes)
+{
+    nb__text_append(&peer->http->waiting, data, size_bytes);
+    if (peer->http->waiting.is_failed) /* to go on without them would misread what follows */
+        nb__peer_end(peer, "memory is exhausted");
+}
+
 void nb__peer_requests_read(nb__peer *peer, char *data, size_t size_bytes)
 {
     const char *at = data, *end = data + size_bytes;
@@ -195,17 +204,22 @@ void nb__peer_requests_read(nb__peer *peer, char *data, size_t size_bytes)
     }
     if (peer->http != NULL)
         peer->http->is_reading = false;
-    if (peer->state == NB__PEER_HTTP)
-        nb__text_append(&peer->http->waiting, at, (size_t)(end - at));
-    else if (peer->state == NB__PEER_OPEN)
+    if (peer->state == NB__PEER_OPEN)
         nb__peer_frames_read(peer, data + (at - data), data + size_bytes);
+    else if (peer->state == NB__PEER_HTTP && at < end)
+        wait_with(peer, at, (size_t)(end - at));
 }
 
 void nb__peer_requests_resume(nb__peer *peer)
 {
     nb__peer_http *http = peer->http;
-    if (http->is_reading || is_blocked(peer) || http->waiting.size_bytes == 0)
+    if (http->is_reading || is_blocked(peer))
         return;
+    if (http->waiting.size_bytes == 0) {
+        const char *nothing = "";
+        nb__http_next(&http->http, &nothing, nothing); /* gives back the answered request */
+        return;
+    }
     nb__text waiting = http->waiting;
     http->waiting = (nb__text){0};
     nb__peer_requests_read(peer, waiting.data, waiting.size_bytes);

@@ -35,13 +35,28 @@ static void event_handle(nb__peer *peer, const nb__ws_event *event)
     }
 }
 
+/* A message must be whole within head_timeout_ns of its first byte: held bytes are memory. */
+static void deadline_follow(nb__peer *peer, bool is_new)
+{
+    bool has_deadline = peer->deadline_kind == NB__DEADLINE_HEAD;
+    bool is_unfinished = !nb__ws_is_between(&peer->ws);
+    if (is_unfinished && (is_new || !has_deadline))
+        nb__deadline_set(peer, NB__DEADLINE_HEAD);
+    else if (!is_unfinished && has_deadline)
+        nb__deadline_set(peer, NB__DEADLINE_NONE);
+}
+
 void nb__peer_frames_read(nb__peer *peer, char *at, char *end)
 {
+    bool is_new = false; /* what is unfinished now began behind a message of this read */
     while (peer->state == NB__PEER_OPEN || peer->state == NB__PEER_CLOSING) {
         nb__ws_event event;
         nb__ws_next(&peer->ws, &at, end, &event);
         if (event.kind == NB__WS_EVENT_MORE)
-            return;
+            break;
+        is_new |= event.kind == NB__WS_EVENT_MESSAGE;
         event_handle(peer, &event);
     }
+    if (peer->state == NB__PEER_OPEN)
+        deadline_follow(peer, is_new);
 }

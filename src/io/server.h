@@ -10,7 +10,7 @@
 /** Each kind lasts the same for all peers, so a list in the order of entry is in the order of its
  * deadlines. */
 typedef enum nb__deadline_kind {
-    NB__DEADLINE_HEAD,  /**< a request must be whole */
+    NB__DEADLINE_HEAD,  /**< a request, or a message, must be whole */
     NB__DEADLINE_IDLE,  /**< keep-alive without a request; an answer that is not taken */
     NB__DEADLINE_CLOSE, /**< the other end must close */
     NB__DEADLINE_KINDS,

@@ -242,7 +242,7 @@ static void data_take(nb__ws *ws, nb_span piece, nb__ws_event *event)
                             .is_utf8 = is_text && ws->is_utf8};
 }
 
-static void payload_take(nb__ws *ws, char **at, char *end, nb__ws_event *event)
+static void payload_take(nb__ws *ws, char **at, const char *end, nb__ws_event *event)
 {
     uint64_t left = (uint64_t)(end - *at);
     size_t size = (size_t)(ws->frame_left_bytes < left ? ws->frame_left_bytes : left);
@@ -273,4 +273,9 @@ void nb__ws_next(nb__ws *ws, char **at, char *end, nb__ws_event *event)
     }
     if (ws->is_over && event->kind != NB__WS_EVENT_CLOSE)
         *at = end;
+}
+
+bool nb__ws_is_between(const nb__ws *ws)
+{
+    return !ws->in_frame && !ws->in_message && ws->head_size_bytes == 0;
 }

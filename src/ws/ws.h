@@ -81,6 +81,9 @@ void nb__ws_fini(nb__ws *ws);
  */
 void nb__ws_next(nb__ws *ws, char **at, char *end, nb__ws_event *event);
 
+/** Whether no byte of a next message or control frame is in. */
+bool nb__ws_is_between(const nb__ws *ws);
+
 /** Whether a Close frame may carry it: 1000–1003, 1007–1014, 3000–4999. */
 bool nb__ws_close_code_is_valid(uint16_t code);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server as an HTTP/1.1 server, over real loopback sockets. */
 #include "harness.h"
+#include <malloc.h>
 #include <sys/resource.h>
 
 static void check(harness *h, const char *request, const char *answer_begins,
@@ -27,8 +28,10 @@ static void requests_are_answered(void **state)
     check(h,
           "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
           "HTTP/1.1 200", "\r\n\r\n/cabc");
+    check(h, "POST / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+          "HTTP/1.1 405", "Allow: GET\r\n");
     check(h, "garbage\r\n\r\n", "HTTP/1.1 400", "\r\n\r\n400 ");
-    assert_int_equal(nb__server_count(h->server)->http_requests, 3);
+    assert_int_equal(nb__server_count(h->server)->http_requests, 4);
     assert_int_equal(nb__server_count(h->server)->http_errors, 1);
     harness_free(h);
 }
@@ -377,6 +380,43 @@ static void it_listens_on_ipv6_too(void **state)
     harness_free(h);
 }
 
+/* What an answered request held is given back at once, not when the next one comes. */
+static void an_idle_connection_holds_no_request(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 20, BODY_BYTES = 60000 };
+    harness *h = harness_new();
+    harness_listen(h);
+    nb__text request = {0};
+    nb__text_printf(&request, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",
+                    BODY_BYTES);
+    char *body = nb__text_reserve(&request, BODY_BYTES);
+    memset(body, 'x', BODY_BYTES);
+    request.size_bytes += BODY_BYTES;
+    int fds[CLIENTS];
+    size_t before = mallinfo2().uordblks;
+    for (int i = 0; i < CLIENTS; i++) {
+        nb__text got = {0};
+        fds[i] = raw_connect(h);
+        raw_send(fds[i], request.data, request.size_bytes);
+        assert_true(raw_expect(h, fds[i], &got, "xxx", 2000));
+        nb__text_fini(&got);
+    }
+    turn(h, 2);
+    size_t after = mallinfo2().uordblks; /* 0 under a sanitizer */
+    assert_true(after < before + (size_t)CLIENTS * 4096);
+    assert_int_equal(h->requests, CLIENTS);
+    for (int i = 0; i < CLIENTS; i++) { /* and the next request is read as ever */
+        nb__text got = {0};
+        raw_send(fds[i], request.data, request.size_bytes);
+        assert_true(raw_expect(h, fds[i], &got, "xxx", 2000));
+        nb__text_fini(&got);
+        close(fds[i]);
+    }
+    nb__text_fini(&request);
+    harness_free(h);
+}
+
 int main(void)
 {
     struct rlimit limit = {512, 512};
@@ -399,6 +439,7 @@ int main(void)
         cmocka_unit_test(when_descriptors_run_out_clients_are_refused_and_nothing_spins),
         cmocka_unit_test(listening_fails_with_words),
         cmocka_unit_test(it_listens_on_ipv6_too),
+        cmocka_unit_test(an_idle_connection_holds_no_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

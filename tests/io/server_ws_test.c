@@ -308,6 +308,115 @@ static void direct_writes_keep_order_and_tell_when_there_is_room(void **state)
     harness_free(h);
 }
 
+#define FLOOD_BYTES ((size_t)8 << 20)
+
+typedef struct flood {
+    char *bytes;
+    size_t sent_bytes, queued_bytes;
+} flood;
+
+/* A flush that was asked for before the write, and finds nothing to do after it, must not forget
+ * that the writer waits. */
+static void flood_on(nb__peer *peer, flood *f)
+{
+    size_t taken = 0;
+    struct iovec iov = {f->bytes, FLOOD_BYTES - f->sent_bytes};
+    nb__peer_send_bytes(peer, NB__SPAN("queued"));
+    f->queued_bytes += sizeof "queued" - 1;
+    assert_int_equal(nb__peer_write(peer, &iov, 1, &taken), NB_OK);
+    f->sent_bytes += taken;
+}
+
+static flood the_flood;
+
+static void flood_writable(void *self, nb__peer *peer)
+{
+    (void)self;
+    if (the_flood.sent_bytes < FLOOD_BYTES)
+        flood_on(peer, &the_flood);
+}
+
+static void room_is_told_although_a_flush_came_between(void **state)
+{
+    (void)state;
+    harness *h = harness_new();
+    h->config.send_buffer_bytes = 4096;
+    h->handler.writable = flood_writable;
+    harness_listen(h);
+    int fd = raw_upgrade(h);
+    the_flood = (flood){.bytes = calloc(1, FLOOD_BYTES)};
+    flood_on(h->last_peer, &the_flood);
+    nb__text got = {0};
+    for (int i = 0; i < 1000 && the_flood.sent_bytes < FLOOD_BYTES; i++)
+        raw_expect(h, fd, &got, "never", 10);
+    assert_int_equal(the_flood.sent_bytes, FLOOD_BYTES);
+    raw_expect(h, fd, &got, "never", 100);
+    assert_int_equal(got.size_bytes, FLOOD_BYTES + the_flood.queued_bytes);
+    nb__text_fini(&got);
+    free(the_flood.bytes);
+    close(fd);
+    harness_free(h);
+}
+
+static void a_message_that_is_never_whole_ends_the_peer(void **state)
+{
+    (void)state;
+    static const char *const beginnings[] = {
+        "\x81",                              /* half a head */
+        "\x81\xfe\x0f\xff\x01\x02\x03\x04x", /* a frame of 4095 bytes */
+        "\x01\x81\x01\x02\x03\x04x",         /* one fragment of several */
+    };
+    harness *h = harness_new();
+    h->config.head_timeout_ns = 100 * NB__NS_PER_MS;
+    harness_listen(h);
+    for (size_t i = 0; i < NB__COUNT_OF(beginnings); i++) {
+        int fd = raw_upgrade(h);
+        nb__text got = {0};
+        raw_frame(fd, NB__WS_TEXT, "whole");
+        raw_text(fd, beginnings[i]);
+        assert_true(raw_expect(h, fd, &got, NULL, 2000));
+        turn(h, 3);
+        assert_int_equal(h->closed, i + 1);
+        assert_string_equal(h->closed_detail, "a message was not whole in time");
+        nb__text_fini(&got);
+        close(fd);
+    }
+    int fd = raw_upgrade(h); /* whole ones, however split, leave no deadline behind */
+    raw_text(fd, "\x81");
+    turn(h, 2);
+    raw_text(fd, "\x81\x01\x02\x03\x04x");
+    for (int i = 0; i < 200; i++)
+        turn(h, 1);
+    assert_int_equal(h->closed, NB__COUNT_OF(beginnings));
+    close(fd);
+    harness_free(h);
+}
+
+static void close_server(void *self, nb__peer *peer, const char *detail)
+{
+    harness *h = self;
+    h_closed(self, peer, detail);
+    nb__server_close(h->server);
+    h->server = NULL;
+}
+
+static void the_server_may_be_closed_in_closed(void **state)
+{
+    (void)state;
+    harness *h = harness_new();
+    h->handler.closed = close_server;
+    harness_listen(h);
+    int a = raw_upgrade(h), b = raw_upgrade(h);
+    close(a);
+    for (int i = 0; i < 100 && h->closed < 2; i++) {
+        turn(h, 1);
+        h->handler.closed = h_closed;
+    }
+    assert_int_equal(h->closed, 2);
+    close(b);
+    harness_free(h);
+}
+
 static void a_paused_peer_is_not_read(void **state)
 {
     (void)state;
@@ -443,6 +552,9 @@ int main(void)
         cmocka_unit_test(a_client_that_never_answers_a_close_is_cut_off),
         cmocka_unit_test(an_overfull_queue_ends_the_peer),
         cmocka_unit_test(direct_writes_keep_order_and_tell_when_there_is_room),
+        cmocka_unit_test(room_is_told_although_a_flush_came_between),
+        cmocka_unit_test(a_message_that_is_never_whole_ends_the_peer),
+        cmocka_unit_test(the_server_may_be_closed_in_closed),
         cmocka_unit_test(a_paused_peer_is_not_read),
         cmocka_unit_test(a_flood_of_pings_from_one_that_never_reads_is_bounded),
         cmocka_unit_test(a_thousand_clients_come_stay_and_go),
