@@ -161,6 +161,35 @@ static nb__answer hear_answer(caller *c, const char *msg_cd, const char *tr_key)
     return answer;
 }
 
+/* Send bytes, read until the server closes (or until a whole answer with Connection: keep-alive is
+ * there). */
+static int http(desk *d, const char *request, nb__text *answer)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), status = 0;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(nb__gateway_port(d->gateway))};
+    char bytes[65536];
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    nb__text_clear(answer);
+    for (int i = 0; i < TURNS_MAX; i++) {
+        nb__loop_turn(d->loop, 1);
+        ssize_t size = read(fd, bytes, sizeof bytes);
+        if (size == 0)
+            break;
+        if (size > 0)
+            nb__text_append(answer, bytes, (size_t)size);
+    }
+    close(fd);
+    nb__text_append(answer, "", 1);
+    if (sscanf(answer->data, "HTTP/1.1 %d", &status) != 1)
+        fail_msg("no answer to %s", request);
+    return status;
+}
+
 /* ---- the conversation ---- */
 
 static void two_clients_one_registration(void **state)
@@ -237,6 +266,49 @@ static void what_kis_would_not_read(void **state)
     hear_exactly(&c, "0|XTR|001|K1^1");
     assert_int_equal(nb__gateway_count(d.gateway)->requests_invalid, 4);
     hang_up(&c);
+    desk_close(&d);
+}
+
+static uint64_t server_writes(desk *d, nb__text *answer)
+{
+    unsigned long long writes = 0;
+    assert_int_equal(http(d, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", answer), 200);
+    const char *at = strstr(answer->data, "\nnightbook_server_writes_total ");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "\nnightbook_server_writes_total %llu", &writes), 1);
+    return writes;
+}
+
+static void a_turn_is_one_system_call_a_client(void **state)
+{
+    (void)state;
+    desk d;
+    caller keyed, star;
+    nb__text answer = {0};
+    char frame[64];
+    desk_open(&d);
+    desk_listen(&d);
+    call(&d, &keyed, "");
+    call(&d, &star, "");
+    ask(&keyed, '1', "XTR", "K1");
+    hear_answer(&keyed, "OPSP0000", "K1");
+    ask(&star, '1', "XTR", "*");
+    hear_answer(&star, "OPSP0000", "*");
+    uint64_t before = server_writes(&d, &answer);
+    for (unsigned i = 0; i < 50; i++) {
+        snprintf(frame, sizeof frame, "0|XTR|001|K1^%u", i);
+        stub_frame(d.plant, frame, NOON_NS);
+    }
+    for (unsigned i = 0; i < 50; i++) {
+        snprintf(frame, sizeof frame, "0|XTR|001|K1^%u", i);
+        hear_exactly(&keyed, frame);
+        hear_exactly(&star, frame);
+    }
+    assert_int_equal(server_writes(&d, &answer) - before,
+                     2 + 1); /* and the first answer with the counters */
+    nb__text_fini(&answer);
+    hang_up(&keyed);
+    hang_up(&star);
     desk_close(&d);
 }
 
@@ -416,35 +488,6 @@ static void quiet_clients_get_pingpong(void **state)
 }
 
 /* ---- plain HTTP ---- */
-
-/* Send bytes, read until the server closes (or until a whole answer with Connection: keep-alive is
- * there). */
-static int http(desk *d, const char *request, nb__text *answer)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0), status = 0;
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(nb__gateway_port(d->gateway))};
-    char bytes[65536];
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
-    assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
-    assert_int_equal(shutdown(fd, SHUT_WR), 0);
-    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-    nb__text_clear(answer);
-    for (int i = 0; i < TURNS_MAX; i++) {
-        nb__loop_turn(d->loop, 1);
-        ssize_t size = read(fd, bytes, sizeof bytes);
-        if (size == 0)
-            break;
-        if (size > 0)
-            nb__text_append(answer, bytes, (size_t)size);
-    }
-    close(fd);
-    nb__text_append(answer, "", 1);
-    if (sscanf(answer->data, "HTTP/1.1 %d", &status) != 1)
-        fail_msg("no answer to %s", request);
-    return status;
-}
 
 static void routes(void **state)
 {
@@ -660,6 +703,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_clients_one_registration),
         cmocka_unit_test(what_kis_would_not_read),
+        cmocka_unit_test(a_turn_is_one_system_call_a_client),
         cmocka_unit_test(made_up_codes_do_not_crowd_out_real_ones),
         cmocka_unit_test(the_answer_waits_for_kis),
         cmocka_unit_test(while_the_link_is_down_success_comes_at_once),
