@@ -35,13 +35,15 @@ static bool is_token(nb_span span)
     return span.size_bytes > 0;
 }
 
-static bool is_visible(nb_span span)
+/* Visible ASCII, but none of `without`. */
+static bool is_visible(nb_span span, const char *without)
 {
-    for (size_t i = 0; i < span.size_bytes; i++)
-        if (span.data[i] <= ' ' ||
-            span.data[i] == 0x7F) /* plain char: bytes from 0x80 may be below 0 */
+    for (size_t i = 0; i < span.size_bytes; i++) {
+        unsigned char c = (unsigned char)span.data[i];
+        if (c <= ' ' || c >= 0x7F || strchr(without, c) != NULL)
             return false;
-    return span.size_bytes > 0;
+    }
+    return true;
 }
 
 /* Take what stands before `mark` and drop the mark. @return false when there is none. */
@@ -121,7 +123,7 @@ int nb__http_request_line(nb__http_message *message, nb_span line, const char **
         return status;
     if (!is_token(message->method))
         return refuse(400, detail, "the request's method is no token");
-    if (!is_visible(message->target))
+    if (message->target.size_bytes == 0 || !is_visible(message->target, ""))
         return refuse(400, detail, "the request's target is empty or not plain ASCII");
     return target_read(message, detail);
 }
@@ -275,12 +277,11 @@ static int host_check(const nb__http_message *message, const char **detail)
         return refuse(400, detail, "there are several Host headers");
     if (count == 0 && message->version_minor == 1)
         return refuse(400, detail, "there is no Host header");
-    nb_span rest = message->target, authority;
-    if (count == 1 && absolute_form(&rest, &authority)) {
-        nb_span host = nb__http_header_find(message, "Host");
-        if (!nb__span_equal(host, authority))
-            return refuse(400, detail, "the target names another host than the Host header");
-    }
+    nb_span rest = message->target, authority, host = nb__http_header_find(message, "Host");
+    if (!is_visible(host, "/?#@\"\\<>^`{|}"))
+        return refuse(400, detail, "the Host header is no host");
+    if (count == 1 && absolute_form(&rest, &authority) && !nb__span_equal(host, authority))
+        return refuse(400, detail, "the target names another host than the Host header");
     return 0;
 }
 
@@ -299,9 +300,9 @@ static int expect_read(const nb__http_message *message, nb__http_framing *framin
 int nb__http_head_finish(nb__http_message *message, nb__ws_role role, nb__http_framing *framing,
                          const char **detail)
 {
-    message->keep_alive = message->version_minor == 1
-                              ? !nb__http_header_has(message, "Connection", "close")
-                              : nb__http_header_has(message, "Connection", "keep-alive");
+    message->keep_alive =
+        !nb__http_header_has(message, "Connection", "close") &&
+        (message->version_minor == 1 || nb__http_header_has(message, "Connection", "keep-alive"));
     message->is_upgrade = nb__http_header_has(message, "Connection", "upgrade") &&
                           nb__http_header_has(message, "Upgrade", "websocket");
     int status = framing_read(message, role, framing, detail);

@@ -273,7 +273,7 @@ static nb__http_event passing_line_take(nb__http *http, const char **at, const c
 
 static nb__http_event chunk_size_step(nb__http *http, const char **at, const char *end)
 {
-    nb_span line;
+    nb_span line = {0};
     nb__http_event event = passing_line_take(http, at, end, &line);
     if (event != NB__HTTP_MESSAGE)
         return event;
@@ -289,7 +289,7 @@ static nb__http_event chunk_size_step(nb__http *http, const char **at, const cha
 
 static nb__http_event chunk_end_step(nb__http *http, const char **at, const char *end)
 {
-    nb_span line;
+    nb_span line = {0};
     nb__http_event event = passing_line_take(http, at, end, &line);
     if (event != NB__HTTP_MESSAGE)
         return event;
