@@ -3,7 +3,7 @@
  * kis, L1: KIS's bytes <-> records. Frames, TRs and quotes (public headers), control messages,
  * topics, master files.
  *
- * Pure: knows no socket, clock or market. Source: ../shared facts, now docs/correctness.md.
+ * Pure: knows no socket, clock or market. Source: docs/correctness.md.
  */
 #ifndef NB_KIS_H
 #define NB_KIS_H
@@ -153,7 +153,7 @@ typedef enum nb__client_message {
  */
 nb__client_message nb__client_message_parse(nb_span text, nb__request *request, nb__opsp *code);
 
-/** What KIS (or one who speaks like it) sent. Spans into memory of the struct; ~2 kB. */
+/** What KIS (or one who speaks like it) sent. What is longer than its place is "", msg1 is cut. */
 typedef struct nb__answer {
     char tr_id[NB_TR_ID_MAX + 1], tr_key[NB_TR_KEY_MAX + 8];
     char rt_cd[4], msg_cd[16], msg1[256];

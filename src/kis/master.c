@@ -195,12 +195,12 @@ static nb_err read_row(reader *r)
 
 /* ---- the file ---- */
 
-static nb_err make_room(const reader *r, nb__master *master)
+static nb_err make_room(const reader *r, const char *at, nb__master *master)
 {
+    if (master->count >= NB__MASTER_ROWS_MAX)
+        return fail(r, at, "too many rows");
     if (master->count < master->capacity)
         return NB_OK;
-    if (master->count >= NB__MASTER_ROWS_MAX)
-        return fail(r, r->start, "too many rows");
     size_t capacity = master->capacity < 256 ? 256 : 2 * master->capacity;
     nb__instrument *rows = reallocarray(master->rows, capacity, sizeof *rows);
     if (rows == NULL)
@@ -227,7 +227,7 @@ static nb_err read_line(reader *r, nb_span line, nb__master *master)
     const char *at;
     if (has_control(line, &at))
         return fail(r, at, "a control character");
-    nb_err err = make_room(r, master);
+    nb_err err = make_room(r, line.data, master);
     if (err == NB_OK)
         err = r->file == NB__MASTER_INDEX ? split_bars(r, line) : split_fixed(r, line);
     if (err != NB_OK)

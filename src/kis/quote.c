@@ -39,9 +39,11 @@ static inline nb_err decode_integer(cursor *c, const nb_field *field, nb_quote *
     const char *first = c->at;
     int64_t value;
     nb_err code = field_integer(c, field->kind == NB_KIND_CHANGE, &value);
+    if (code != NB_OK || field->quote_offset < 0)
+        return code; /* value is only written on NB_OK */
     bool is_told = value != NB_INT_UNDEF && (value != 0 || field->kind != NB_KIND_COUNT);
-    if (code != NB_OK || !is_told || field->quote_offset < 0)
-        return code;
+    if (!is_told)
+        return NB_OK;
     char *place = (char *)quote + field->quote_offset;
     if (!field_is_level(field)) {
         memcpy(place, &value, sizeof value);

@@ -471,6 +471,25 @@ static void ticks_by_product_and_price(void **state)
     assert_int_equal(nb__tick_e9(NB__PRODUCT_KOSPI200, NB_PRICE_UNDEF), 0);
 }
 
+static void a_file_of_endless_rows_is_refused(void **state)
+{
+    (void)state;
+    nb__text file = {0};
+    for (int i = 0; i <= 100000; i++)
+        nb__text_printf(&file, "%s\n", eurex_row);
+    nb__master master = {0};
+    nb_error error = {0};
+    nb_span text = nb__text_view(&file);
+    assert_int_equal(nb__master_parse(NB__MASTER_EUREX, text, &master, &error), NB_E_MASTER);
+    assert_string_equal(error.detail, "fo_eurex_code.mst line 100001: too many rows");
+    assert_int_equal(error.offset_bytes, (size_t)100000 * (strlen(eurex_row) + 1));
+    assert_int_equal(master.count, 0);
+    text.size_bytes = error.offset_bytes;
+    assert_int_equal(nb__master_parse(NB__MASTER_EUREX, text, &master, &error), NB_OK);
+    nb__master_fini(&master);
+    nb__text_fini(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -489,6 +508,7 @@ int main(void)
         cmocka_unit_test(zips_that_are_not_one_plain_file_are_refused),
         cmocka_unit_test(products_by_code),
         cmocka_unit_test(ticks_by_product_and_price),
+        cmocka_unit_test(a_file_of_endless_rows_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
