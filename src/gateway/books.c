@@ -54,12 +54,13 @@ static void print_field(const nb_quote *quote, const nb_field *field, nb__text *
     }
 }
 
+/* The members of a book's object, and its closing brace. */
 static void print_book(const nb__gateway *g, const nb__topic *topic, const nb__book *book,
                        nb__text *out)
 {
     const nb_quote *quote = &book->quote;
     const nb_tr *tr = nb_tr_at(quote->tr_index);
-    nb__text_string(out, "{\"tr_id\":");
+    nb__text_string(out, "\"tr_id\":");
     nb__text_json(out, nb__span(topic->tr_id));
     nb__text_string(out, ",\"tr_key\":");
     nb__text_json(out, nb__span(topic->tr_key));
@@ -107,7 +108,7 @@ void books_print_all(const nb__gateway *g, nb_span tr_id, uint64_t after, nb__te
         const nb__book *book = nb__books_at(nb__plant_books(g->plant), next);
         if (book == NULL || (tr_id.size_bytes > 0 && !nb__span_is(tr_id, topic->tr_id)))
             continue;
-        nb__text_string(out, printed++ == 0 ? "\n" : ",\n");
+        nb__text_string(out, printed++ == 0 ? "\n{" : ",\n{");
         print_book(g, topic, book, out);
     }
     nb__text_printf(out, "\n],\"count\":%u,\"next\":", printed);
@@ -130,8 +131,7 @@ bool books_print_one(const nb__gateway *g, nb_span tr_id, nb_span tr_key, nb__te
     if (book == NULL)
         return false;
     print_opening(g, out);
-    nb__text_string(out, "\"book\":");
     print_book(g, &topic, book, out);
-    nb__text_string(out, "}\n");
+    nb__text_string(out, "\n");
     return true;
 }
