@@ -94,8 +94,8 @@ size_t nb__utf8_valid_prefix(nb_span span);
  * replaced. */
 size_t nb__utf8_scrub(char *data, size_t size_bytes);
 
-/** Fit for a terminal and a log, in place: control characters (line ends too) and bytes that are not
- * UTF-8 become '?'. For the words of peers. */
+/** Fit for a terminal and a log, in place: control characters (line ends too) and bytes that are
+ * not UTF-8 become '?'. For the words of peers. */
 void nb__make_printable(char *data, size_t size_bytes);
 
 /* ---- metrics: a struct of uint64_t counters and a table that names them ---- */

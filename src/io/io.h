@@ -87,8 +87,8 @@ typedef struct nb__server_config {
     size_t message_max_bytes; /**< WebSocket message from a client; more is 1009 */
     size_t output_max_bytes;  /**< a peer's own queue (nb__peer_send…); more closes it */
     int send_buffer_bytes;    /**< SO_SNDBUF; 0 leaves the kernel's */
-    /** From accept, or a next request's first byte, to a whole request; for a WebSocket message too,
-     * which then ends with 1008. */
+    /** From accept, or a next request's first byte, to a whole request; for a WebSocket message
+     * too, which then ends with 1008. */
     int64_t head_timeout_ns;
     int64_t idle_timeout_ns;  /**< HTTP keep-alive without a request */
     int64_t close_timeout_ns; /**< from our Close frame to the disconnect */

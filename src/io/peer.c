@@ -19,6 +19,8 @@
 #define HTTP_READ_BYTES 16384 /* what a client may make us hold behind an unanswered request */
 #define WS_READ_BYTES ((size_t)256 << 10)
 
+_Static_assert(sizeof(nb__peer) <= 368, "all that an idle WebSocket client costs here");
+
 /* ---- the end ---- */
 
 static void peer_bury(nb__chore *chore)

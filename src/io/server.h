@@ -35,7 +35,7 @@ typedef struct nb__peer_http {
     bool is_reading;   /**< requests_read() runs: do not enter it again */
 } nb__peer_http;
 
-/** 368 bytes: all that an idle WebSocket client costs here. */
+/** All that an idle WebSocket client costs here (peer.c watches its size). */
 struct nb__peer {
     nb__watch watch;
     nb__chore flush, bury;
