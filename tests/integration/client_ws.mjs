@@ -17,8 +17,12 @@ ws.on('open', () => {
         ws.send(JSON.stringify({header: {approval_key, custtype: 'P', tr_type: '1', 'content-type': 'utf-8'},
                                 body: {input: {tr_id, tr_key}}}));
     }
-    if (mode === 'ping') setInterval(() => ws.ping(), 2000);
-    setTimeout(() => { ws.close(); setTimeout(() => process.exit(0), 300); }, Number(seconds) * 1000);
+    const pings = mode === 'ping' ? setInterval(() => ws.ping(), 2000) : undefined;
+    setTimeout(() => {
+        clearInterval(pings);
+        ws.close();
+        setTimeout(() => ws.terminate(), 300); // the process ends by itself once all is printed
+    }, Number(seconds) * 1000);
 });
 ws.on('message', (data) => {
     const text = data.toString();
