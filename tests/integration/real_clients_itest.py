@@ -108,7 +108,7 @@ def run_clients(server, truth_path, modes, registrations_count=12):
 def test_through_a_gateway_on_a_look_alike_with_41_slots():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "truth.jsonl")
-        with Server("sim", "--seed", "11", "--rate", "3000", "--truth", path) as sim, \
+        with Server("sim", "--seed", "11", "--rate", "3000", "--at", "19:00", "--truth", path) as sim, \
                 Server("serve", "--feed", sim.url) as server:
             run_clients(server, path, ("pong", "echo", "ping"))
 
@@ -116,7 +116,7 @@ def test_through_a_gateway_on_a_look_alike_with_41_slots():
 def test_the_look_alike_itself():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "truth.jsonl")
-        with Server("sim", "--seed", "12", "--rate", "3000", "--truth", path) as sim:
+        with Server("sim", "--seed", "12", "--rate", "3000", "--at", "19:00", "--truth", path) as sim:
             with Server("serve", "--feed", sim.url) as server:  # tells which codes live
                 registrations = liveliest(server, 5)
             for name, command in CLIENTS.items():
