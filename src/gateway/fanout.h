@@ -50,7 +50,7 @@ typedef struct fan_client {
     uint32_t list_capacity, list_first, list_count;
     uint32_t index, dirty_at, star_at; /**< places in the fan's arrays; FAN_NONE */
     fan_subscription *subscriptions;
-    uint32_t subscription_count, subscription_capacity, waiting_count;
+    uint32_t subscription_count, subscription_capacity;
     uint32_t catch_next; /**< next topic (`*`) or subscription to look at */
     uint64_t cursor;     /**< `*` */
     uint64_t star_mask;  /**< TR numbers wanted by `*`; 0: no `*` client */

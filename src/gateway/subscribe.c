@@ -121,18 +121,18 @@ void conversation_leave(nb__gateway *g, client *c)
 
 static bool wait_push(nb__gateway *g, const waiting *entry)
 {
-    if (g->wait_first + g->wait_count == g->wait_capacity) {
-        if (g->wait_count > 0)
-            memmove(g->waits, g->waits + g->wait_first, g->wait_count * sizeof *g->waits);
-        g->wait_first = 0;
-    }
-    if (g->wait_count == g->wait_capacity) {
+    bool is_at_end = g->wait_first + g->wait_count == g->wait_capacity;
+    if (is_at_end && g->wait_count >= g->wait_capacity / 2) {
         size_t capacity = g->wait_capacity == 0 ? 64 : g->wait_capacity * 2;
         waiting *waits = realloc(g->waits, capacity * sizeof *waits);
         if (waits == NULL)
             return false;
         g->waits = waits;
         g->wait_capacity = capacity;
+    } else if (is_at_end) { /* half of it is free again: moving is cheap */
+        if (g->wait_count > 0)
+            memmove(g->waits, g->waits + g->wait_first, g->wait_count * sizeof *g->waits);
+        g->wait_first = 0;
     }
     g->waits[g->wait_first + g->wait_count++] = *entry;
     if (g->wait_count == 1)

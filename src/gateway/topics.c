@@ -137,7 +137,6 @@ nb_err fan_subscribe(fan *f, fan_client *c, uint32_t topic, bool is_star, bool i
                                                                  .is_star = is_star};
     row->subscribers[row->subscriber_count++] = (fan_subscriber){
         .client = c->index | (is_waiting ? FAN_WAITING : 0), .slot = c->subscription_count++};
-    c->waiting_count += is_waiting;
     star_update(f, c);
     return NB_OK;
 }
@@ -148,7 +147,6 @@ void fan_activate(fan *f, fan_client *c, fan_subscription *subscription)
         return;
     fan_settle(f, c);
     subscription->is_waiting = false;
-    c->waiting_count--;
     f->topics[subscription->topic].subscribers[subscription->place].client = c->index;
 }
 
@@ -157,7 +155,6 @@ static void unlink_subscription(fan *f, fan_client *c, fan_subscription *subscri
 {
     fan_topic *topic = &f->topics[subscription->topic];
     uint32_t place = subscription->place;
-    c->waiting_count -= subscription->is_waiting;
     topic->subscribers[place] = topic->subscribers[--topic->subscriber_count];
     if (place < topic->subscriber_count) {
         fan_subscriber *moved = &topic->subscribers[place];
