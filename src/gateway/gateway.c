@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway's life: open, close, what io and the plant call, the sweep over quiet clients. */
 #include "inside.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #define SWEEP_MIN_NS (10 * NB__NS_PER_MS)
 #define UNAUTHORISED_MAX_NS (60 * NB__NS_PER_S) /* a connection without any key that we know */
 #define CLOCK_HEADER_BYTES 128
+#define CLOCK_JUMP_NS (60 * NB__NS_PER_S) /* of session time: a smaller step is nobody's harm */
 
 nb__gateway_config nb__gateway_config_default(void)
 {
@@ -117,8 +119,7 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
     c->wants_marks = options.marks;
     c->is_authorised = g->access.key_count == 0 || is_known;
     char header[CLOCK_HEADER_BYTES];
-    size_t size =
-        nb__session_clock_print(header, nb__plant_clock(g->plant), nb__loop_real_ns(g->loop));
+    size_t size = nb__session_clock_print(header, &g->stated, nb__loop_real_ns(g->loop));
     nb__text_append(extra_headers, header, size);
     nb__peer_set_user(peer, c);
     return 101;
@@ -192,13 +193,54 @@ static void on_request(void *self, nb__peer *peer, const nb__http_message *reque
     rest_request(self, peer, request);
 }
 
-/* ---- quiet clients ---- */
+/* ---- clients that we end ---- */
+
+static void end_client(client *c, uint16_t code, const char *words)
+{
+    c->fan.is_gone = true;
+    nb__peer_close(c->fan.peer, code, nb__span(words));
+}
 
 static void close_quiet(nb__gateway *g, client *c, const char *words)
 {
     g->counters.idle_closed++;
-    c->fan.is_gone = true;
-    nb__peer_close(c->fan.peer, 1008, nb__span(words));
+    end_client(c, 1008, words);
+}
+
+/* Whether who was told `stated` would date frames of `clock` wrongly, or take them for another
+   kind's. Where the session runs fast, the links' milliseconds are seconds of it. */
+static bool is_another_clock(const nb__session_clock *stated, const nb__session_clock *clock,
+                             int64_t real_ns)
+{
+    int64_t stated_ns = nb__session_clock_at(stated, real_ns);
+    int64_t clock_ns = nb__session_clock_at(clock, real_ns);
+    int64_t apart_ns = stated_ns > clock_ns ? stated_ns - clock_ns : clock_ns - stated_ns;
+    double most_ns = (double)CLOCK_JUMP_NS + clock->speed * (double)NB__NS_PER_S;
+    return stated->kind != clock->kind || (double)apart_ns > most_ns ||
+           fabs(stated->speed - clock->speed) > clock->speed / 1000;
+}
+
+/* A clock is stated once, in the upgrade answer: another one takes another connection. What is
+   pending leaves first. */
+static void follow_clock(nb__gateway *g)
+{
+    const nb__session_clock *clock = nb__plant_clock(g->plant);
+    bool is_other = is_another_clock(&g->stated, clock, nb__loop_real_ns(g->loop));
+    g->stated = *clock;
+    if (!is_other || g->counters.clients == 0)
+        return;
+    nb__log(NB__LOG_INFO, "gateway",
+            "the feed's clock is another one (%s): clients are closed with 1012\n"
+            "  those that connect again are told the new one",
+            nb__feed_kind_banner(clock->kind));
+    fan_flush(&g->fan);
+    for (uint32_t i = 0; i < g->fan.client_top; i++) {
+        client *c = (client *)g->fan.clients[i];
+        if (c == NULL || c->fan.is_gone)
+            continue;
+        g->counters.clock_closed++;
+        end_client(c, 1012, "the feed's clock is another one: connect again");
+    }
 }
 
 static uint64_t pingpong_put(nb__gateway *g)
@@ -256,6 +298,8 @@ static void on_frame(void *self, const nb__plant_frame *frame)
 static void on_mark(void *self, const nb__mark *mark)
 {
     marks_send(self, mark);
+    if (mark->kind == NB__MARK_LINK_UP)
+        follow_clock(self);
 }
 
 static void on_registration(void *self, uint32_t topic)
@@ -298,6 +342,7 @@ nb_err nb__gateway_open(nb__loop *loop, nb__plant *plant, const nb__gateway_conf
     g->loop = loop;
     g->plant = plant;
     g->config = *config;
+    g->stated = *nb__plant_clock(plant);
     g->sweep.fire = sweep_fire;
     g->wait.fire = wait_fire;
     g->hook.turn_end = turn_end;

@@ -19,7 +19,7 @@ typedef struct nb__gateway_config {
     size_t ring_bytes;           /**< power of two; default 64 MiB */
     uint32_t ring_messages;      /**< power of two; default 1 << 18 */
     uint32_t pending_max;        /**< messages a keyed client may have waiting; default 4096 */
-    uint32_t subscriptions_max;  /**< of one client; default 41 when the feed is KIS's, else 4096 */
+    uint32_t subscriptions_max;  /**< of one client; default 4096 */
     uint32_t client_topics_max;  /**< codes that clients may name since the start; the master's
                                     always. Default 32768 */
     int64_t pingpong_idle_ns;    /**< 10 s */
@@ -48,6 +48,7 @@ typedef struct nb__gateway_counters {
     uint64_t clients, clients_total, subscriptions, messages, deliveries, delivered_bytes, writes,
         conflated, slow_closed, refused_host, refused_origin, refused_key, requests,
         requests_invalid, pingpongs, idle_closed,
+        clock_closed,     /**< closed with 1012: the feed's clock is another one */
         dropped_too_long, /**< messages longer than a quarter of the ring */
         last_bytes;       /**< held as last values */
 } nb__gateway_counters;

@@ -36,6 +36,7 @@ struct nb__gateway {
     nb__server *server;
     nb__gateway_config config;
     nb__gateway_counters counters;
+    nb__session_clock stated; /* what connected clients were told in Nightbook-Clock */
     access access;
     fan fan;
     nb__hook hook;

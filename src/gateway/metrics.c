@@ -35,6 +35,8 @@ const nb__metric nb__gateway_metrics[] = {
     METRIC(pingpongs, "gateway_pingpongs_total", "PINGPONG messages sent to quiet clients.", false),
     METRIC(idle_closed, "gateway_idle_closed_total",
            "Clients closed because they answered no PINGPONG.", false),
+    METRIC(clock_closed, "gateway_clock_closed_total",
+           "Clients closed with 1012 because the feed's clock became another one.", false),
     METRIC(dropped_too_long, "gateway_dropped_too_long_total",
            "Messages longer than a quarter of the ring.", false),
     METRIC(last_bytes, "gateway_last_bytes", "Bytes held as last values.", true),

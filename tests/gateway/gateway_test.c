@@ -697,6 +697,70 @@ static void a_slow_client_is_closed_and_the_others_go_on(void **state)
     desk_close(&d);
 }
 
+static void stub_mark(desk *d, nb__mark_kind kind)
+{
+    const nb__mark mark = {.kind = kind, .recv_ns = NOON_NS, .reason = "a test"};
+    d->plant->is_up = kind == NB__MARK_LINK_UP;
+    d->plant->sink.mark(d->plant->sink.self, &mark);
+}
+
+/* The feed comes back with this clock. */
+static void come_back(desk *d, nb__feed_kind kind, int64_t session_ns, double speed)
+{
+    stub_mark(d, NB__MARK_LINK_DOWN);
+    d->plant->clock = (nb__session_clock){kind, nb__clock_real_ns(), session_ns, speed};
+    stub_mark(d, NB__MARK_LINK_UP);
+}
+
+static int64_t session_now(const desk *d)
+{
+    return nb__session_clock_at(&d->plant->clock, nb__clock_real_ns());
+}
+
+static void another_clock_takes_another_connection(void **state)
+{
+    (void)state;
+    const int64_t night_ns = nb__kst_ns(20261120, 180000);
+    desk d;
+    caller c;
+    desk_open(&d);
+    d.plant->clock = (nb__session_clock){NB__FEED_SIM, nb__clock_real_ns(), night_ns, 60};
+    desk_listen(&d);
+    call(&d, &c, "/+last");
+    ask(&c, '1', "XTR", "K1");
+    hear_answer(&c, "OPSP0000", "K1");
+
+    come_back(&d, NB__FEED_SIM, session_now(&d) + 50 * NB__NS_PER_S, 60); /* within a minute */
+    stub_frame(d.plant, "0|XTR|001|K1^1", NOON_NS);
+    hear_exactly(&c, "0|XTR|001|K1^1");
+    assert_false(c.is_closed);
+
+    const struct {
+        nb__feed_kind kind;
+        int64_t step_ns;
+        double speed;
+    } changes[] = {{NB__FEED_SIM, 600 * NB__NS_PER_S, 60}, /* a seek, the next night */
+                   {NB__FEED_SIM, -600 * NB__NS_PER_S, 60},
+                   {NB__FEED_SIM, 0, 10},
+                   {NB__FEED_LIVE, 0, 10}};
+    for (size_t i = 0; i < NB__COUNT_OF(changes); i++) {
+        stub_frame(d.plant, "0|XTR|001|K1^2", NOON_NS); /* pending: it leaves before the Close */
+        come_back(&d, changes[i].kind, session_now(&d) + changes[i].step_ns, changes[i].speed);
+        hear_exactly(&c, "0|XTR|001|K1^2");
+        UNTIL(&d, c.is_closed);
+        assert_non_null(strstr(c.error, "code 1012"));
+        assert_non_null(strstr(c.error, "clock"));
+        assert_int_equal(nb__gateway_count(d.gateway)->clock_closed, i + 1);
+        hang_up(&c);
+        call(&d, &c, "");
+        assert_non_null(strstr(c.clock, nb__feed_kind_name(changes[i].kind)));
+        ask(&c, '1', "XTR", "K1");
+        hear_answer(&c, "OPSP0000", "K1");
+    }
+    hang_up(&c);
+    desk_close(&d);
+}
+
 int main(void)
 {
     nb__log_set_level(NB__LOG_ERROR);
@@ -710,6 +774,7 @@ int main(void)
         cmocka_unit_test(marks_and_last_values),
         cmocka_unit_test(an_unknown_word_is_told),
         cmocka_unit_test(quiet_clients_get_pingpong),
+        cmocka_unit_test(another_clock_takes_another_connection),
         cmocka_unit_test(routes),
         cmocka_unit_test(with_client_keys),
         cmocka_unit_test(beyond_loopback_it_does_not_open),
