@@ -290,13 +290,15 @@ static void add_future(nb__sim_chain *chain, const nb_calendar *calendar, int st
 }
 
 /* The stale codes of KIS's documents and sample programs: they trade, but as at KIS no master lists
- * them. */
+ * them. 101W9000 looks like a future; KIS's night option samples ask for it under H0EUASP0. */
 static void add_samples(nb__sim_chain *chain, int start_date)
 {
     static const struct {
         const char *code;
+        char right, kind;
         int strike_cents;
-    } samples[] = {{"101W9000", 0}, {"101W09", 0}, {"301V06362", 36250}};
+    } samples[] = {
+        {"101W9000", 'C', '5', 36750}, {"101W09", 'F', '1', 0}, {"301V06362", 'P', '6', 36250}};
     for (size_t i = 0; i < NB__COUNT_OF(samples); i++) {
         nb__sim_series *series = add_series(chain, 5, nb__date_add(start_date, 12));
         if (series == NULL)
@@ -304,12 +306,12 @@ static void add_samples(nb__sim_chain *chain, int start_date)
         nb__instrument *row = &series->instrument;
         snprintf(row->code, sizeof row->code, "%s", samples[i].code);
         snprintf(row->name, sizeof row->name, "KIS sample %s", samples[i].code);
-        row->right = samples[i].strike_cents == 0 ? 'F' : 'P';
-        row->kind = samples[i].strike_cents == 0 ? '1' : '6';
-        row->product =
-            samples[i].strike_cents == 0 ? NB__PRODUCT_OTHER_FUTURE : NB__PRODUCT_KOSPI200;
+        bool is_future = samples[i].right == 'F';
+        row->right = samples[i].right;
+        row->kind = samples[i].kind;
+        row->product = is_future ? NB__PRODUCT_OTHER_FUTURE : NB__PRODUCT_KOSPI200;
         series->strike_cents = samples[i].strike_cents;
-        series->divisor = samples[i].strike_cents == 0 ? 1 : 3;
+        series->divisor = is_future ? 1 : 3;
         series->is_listed = series->tells_counts = false;
     }
 }

@@ -535,7 +535,7 @@ static void clients_get_their_keys_records_and_the_truth_has_them(void **state)
     const struct {
         const char *tr_id, *tr_key;
     } registrations[] = {{"H0EUASP0", atm},      {"H0EUASP0", "301V06362"},
-                         {"H0MFASP0", "A01612"}, {"H0MFASP0", "101W9000"},
+                         {"H0MFASP0", "A01612"}, {"H0EUASP0", "101W9000"},
                          {"H0MFASP0", "101W09"}, {"H0EUASP0", "A01612"}};
     char keys[128] = "";
     for (size_t i = 0; i < NB__COUNT_OF(registrations); i++) {
