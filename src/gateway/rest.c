@@ -44,17 +44,24 @@ static bool bulk_allow(nb__gateway *g, size_t size_bytes)
     return true;
 }
 
+static void respond_bytes(const exchange *x, int status, const char *content_type,
+                          const char *headers, nb_span body)
+{
+    if (!bulk_allow(x->g, body.size_bytes))
+        nb__peer_respond(x->peer, 503, "text/plain", PLAIN_HEADERS "Retry-After: 5\r\n",
+                         NB__SPAN("too many long answers at once; ask again in a few seconds\n"));
+    else
+        nb__peer_respond(x->peer, status, content_type, headers, body);
+}
+
 static void respond(const exchange *x, int status, const char *content_type, const char *headers)
 {
     nb__gateway *g = x->g;
     if (g->text.is_failed)
         nb__peer_respond(x->peer, 500, "text/plain", PLAIN_HEADERS,
                          NB__SPAN("memory is exhausted\n"));
-    else if (!bulk_allow(g, g->text.size_bytes))
-        nb__peer_respond(x->peer, 503, "text/plain", PLAIN_HEADERS "Retry-After: 5\r\n",
-                         NB__SPAN("too many long answers at once; ask again in a few seconds\n"));
     else
-        nb__peer_respond(x->peer, status, content_type, headers, nb__text_view(&g->text));
+        respond_bytes(x, status, content_type, headers, nb__text_view(&g->text));
     nb__text_clear(&g->text);
 }
 
@@ -131,6 +138,22 @@ static void get_books(const exchange *x)
         respond(x, 200, JSON, PLAIN_HEADERS);
     else
         refuse(x, 404, "NB_NO_BOOK", "no book of this TR and key has come yet", PLAIN_HEADERS);
+}
+
+/* /common/master/NAME.zip, as KIS's download server has them: so a nightbook behind this one finds
+ * its codes, too. */
+static void get_master(const exchange *x)
+{
+    size_t skip = sizeof "/common/master/" - 1;
+    nb_span name = {0}, zip = {0};
+    if (x->path.size_bytes > skip)
+        name = (nb_span){x->path.data + skip, x->path.size_bytes - skip};
+    if (name.size_bytes > 0)
+        zip = nb__plant_master_zip(x->g->plant, name);
+    if (zip.size_bytes > 0)
+        respond_bytes(x, 200, "application/zip", PLAIN_HEADERS, zip);
+    else
+        refuse(x, 404, "NB_NO_MASTER", "the feed has given no such master file", PLAIN_HEADERS);
 }
 
 static void refuse_egw(const exchange *x, int status, const char *code, const char *words)
@@ -238,6 +261,7 @@ static const route routes[] = {
     {"/metrics", false, false, "GET", get_metrics},
     {"/v1/status", false, false, "GET", get_status},
     {"/v1/books", true, false, "GET", get_books},
+    {"/common/master", true, true, "GET", get_master}, /* KIS gives them to anyone, too */
     {"/oauth2/Approval", false, true, "POST", post_approval},
     {"/oauth2/tokenP", false, true, "POST", post_token},
     {"/tryitout", true, true, NULL, tell_upgrade},

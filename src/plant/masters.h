@@ -9,6 +9,7 @@
 #include "plant/plant.h"
 
 enum { NB__MASTER_FILES = 2 }; /* night options, night futures */
+#define NB__MASTER_FOLDER "/common/master/"
 
 typedef struct nb__masters nb__masters;
 
@@ -16,6 +17,8 @@ typedef struct nb__master_fetch {
     nb__masters *masters;
     nb__master_kind kind;
     nb__fetch *fetch; /**< NULL: not under way */
+    nb__text zip;     /**< as it came; empty: there is none */
+    bool is_answered; /**< asked, and told: with a file, or that there is none */
 } nb__master_fetch;
 
 struct nb__masters {
@@ -24,7 +27,7 @@ struct nb__masters {
     nb__master master;
     nb__master_fetch files[NB__MASTER_FILES];
     int under_way;
-    bool is_settled; /**< loaded, or known not to be there */
+    int trade_date; /**< of the night that the files were asked for */
     void (*loaded)(void *self);
     void *self;
 };
@@ -32,9 +35,11 @@ struct nb__masters {
 void nb__masters_init(nb__masters *masters, nb__loop *loop, const nb__address *feed,
                       void (*loaded)(void *), void *self);
 void nb__masters_fini(nb__masters *masters);
-/** Fetch what is not there yet, in the background; loaded() comes once, when something was loaded.
- */
-void nb__masters_start(nb__masters *masters);
+/** Fetch in the background what was not answered yet, and in another night all: its series are
+ * others. What is there stays until then. loaded() comes each time that there is something new. */
+void nb__masters_start(nb__masters *masters, int trade_date);
+/** A file ("fo_eurex_code.mst.zip") as it came. Empty: it is not there. */
+nb_span nb__masters_zip(const nb__masters *masters, nb_span name);
 
 /**
  * The codes worth a registration, best first: the front KOSPI200 future, then options by expiry

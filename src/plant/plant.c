@@ -149,7 +149,6 @@ static void feed_control(void *self, bool is_known)
 static void feed_link(void *self, bool is_up, const nb__session_clock *clock, const char *reason)
 {
     nb__plant *plant = self;
-    (void)clock;
     plant->is_up = is_up;
     if (!is_up)
         nb__books_set_stale(plant->books);
@@ -159,7 +158,9 @@ static void feed_link(void *self, bool is_up, const nb__session_clock *clock, co
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].mark(plant->sinks[i].self, &mark);
     if (is_up)
-        nb__masters_start(&plant->masters);
+        nb__masters_start(
+            &plant->masters,
+            nb_trade_date(plant->calendar, nb__session_clock_at(clock, mark.recv_ns)));
 }
 
 static void feed_registration(void *self, uint32_t topic)
@@ -188,6 +189,7 @@ static void masters_loaded(void *self)
     const nb__master *master = &plant->masters.master;
     const nb__instrument **rows = calloc(master->count, sizeof(const nb__instrument *));
     size_t count = rows == NULL ? 0 : nb__nearest(master, rows);
+    plant->atm_code[0] = '\0';
     for (size_t i = 0; i < count && plant->atm_code[0] == '\0'; i++)
         if (rows[i]->right != 'F')
             memcpy(plant->atm_code, rows[i]->code, sizeof plant->atm_code);
@@ -300,6 +302,11 @@ bool nb__plant_is_up(const nb__plant *plant)
 const nb__master *nb__plant_master(const nb__plant *plant)
 {
     return &plant->masters.master;
+}
+
+nb_span nb__plant_master_zip(const nb__plant *plant, nb_span name)
+{
+    return nb__masters_zip(&plant->masters, name);
 }
 
 const char *nb__plant_atm_code(const nb__plant *plant)

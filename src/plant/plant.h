@@ -85,6 +85,9 @@ void nb__plant_release(nb__plant *plant, uint32_t topic);
 const nb__registration *nb__plant_registration(const nb__plant *plant, uint32_t topic);
 bool nb__plant_is_up(const nb__plant *plant);
 const nb__master *nb__plant_master(const nb__plant *plant); /**< empty until it is loaded */
+/** A master file ("fo_eurex_code.mst.zip") as the feed's server gave it, valid until the next turn.
+ * Empty: it has none. */
+nb_span nb__plant_master_zip(const nb__plant *plant, nb_span name);
 /** An option code at the money by the master, to paste; "" until it is loaded. */
 const char *nb__plant_atm_code(const nb__plant *plant);
 const nb_calendar *nb__plant_calendar(const nb__plant *plant);

@@ -508,6 +508,15 @@ static void routes(void **state)
         {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "stub &lt;&amp;&quot;&gt;", 200},
         {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "Content-Security-Policy: default-src 'none'",
          200},
+        {"GET /common/master/fo_eurex_code.mst.zip HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         "application/zip\r\n", 200},
+        {"GET /common/master/fo_eurex_code.mst.zip HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         "\r\n\r\nPK-of-the-feed", 200},
+        {"GET /common/master/fo_cme_code.mst.zip HTTP/1.1\r\nHost: localhost\r\n\r\n",
+         "NB_NO_MASTER", 404},
+        {"GET /common/master HTTP/1.1\r\nHost: localhost\r\n\r\n", "NB_NO_MASTER", 404},
+        {"GET /common/master/fo_eurex_code.mst.zip HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+         "NB_HOST", 421},
         {"GET /v1/books HTTP/1.1\r\nHost: localhost\r\n\r\n", "\"tr_key\":\"B01612745\"", 200},
         {"GET /v1/books/H0EUASP0/B01612745 HTTP/1.1\r\nHost: localhost\r\n\r\n",
          "\"optn_askp1\":2.98", 200},
@@ -542,6 +551,7 @@ static void routes(void **state)
     desk d;
     nb__text answer = {0};
     desk_open(&d);
+    d.plant->master_zip = "PK-of-the-feed";
     desk_listen(&d);
     stub_frame(d.plant,
                "0|H0EUASP0|001|B01612745^190159^2.98^2.99^3.00^0.00^0.00^2.97^2.96^2.95^0.00^0.00^"

@@ -21,6 +21,7 @@ struct nb__plant {
     nb__sink sink;
     nb__session_clock clock;
     nb__master master;
+    const char *master_zip;
     nb__plant_counters counters;
     nb__registration registrations[STUB_TOPICS];
     nb__record records[NB_FRAME_RECORDS_MAX];
@@ -76,6 +77,11 @@ bool nb__plant_is_up(const nb__plant *plant)
 const nb__master *nb__plant_master(const nb__plant *plant)
 {
     return &plant->master;
+}
+
+nb_span nb__plant_master_zip(const nb__plant *plant, nb_span name)
+{
+    return nb__span_is(name, "fo_eurex_code.mst.zip") ? nb__span(plant->master_zip) : (nb_span){0};
 }
 
 const nb_calendar *nb__plant_calendar(const nb__plant *plant)

@@ -20,8 +20,10 @@ typedef struct rig {
     nb__plant_config config;
     /* how the server behaves */
     bool has_masters, has_approval, is_clockless;
+    bool hangs_up; /* when it is asked for the futures' master */
+    int first_strike, start_date;
     /* what it saw */
-    int approvals, opened;
+    int approvals, opened, masters, refused;
     char approval_body[512];
     char asked[ASKED_MAX][16];
     uint32_t asked_count, given_back;
@@ -34,13 +36,13 @@ typedef struct rig {
 
 /* ---- the server that plays KIS ---- */
 
-static void respond_master(nb__peer *peer, nb__master_kind kind)
+static void respond_master(const rig *r, nb__peer *peer, nb__master_kind kind)
 {
     static const char row[] = "%c%-9s%-12s%-40s%c%05d.00%c%-9s%-40s\n";
     nb__text text = {0}, zip = {0};
-    for (int strike = 1100; strike < 1105; strike++) {
+    for (int strike = r->first_strike; strike < r->first_strike + 5; strike++) {
         char code[16];
-        snprintf(code, sizeof code, "B016129%02d", strike - 1100);
+        snprintf(code, sizeof code, "B016129%02u", (unsigned)strike % 100);
         nb__text_printf(&text, row, '5', code, "KR4B016AA412", "C 202612", ' ', strike, '2', "2001",
                         "KOSPI200");
     }
@@ -62,8 +64,14 @@ static void on_request(void *self, nb__peer *peer, const nb__http_message *reque
                          NB__SPAN("{\"approval_key\":\"key-of-the-test\"}"));
     } else if (nb__span_is(request->path, "/common/master/fo_eurex_code.mst.zip") &&
                r->has_masters) {
-        respond_master(peer, NB__MASTER_EUREX);
+        r->masters++;
+        respond_master(r, peer, NB__MASTER_EUREX);
     } else {
+        bool is_futures = nb__span_is(request->path, "/common/master/fo_cme_code.mst.zip");
+        if (is_futures && r->hangs_up)
+            nb__peer_abort(peer);
+        else
+            r->refused += is_futures;
         nb__peer_respond(peer, 404, "text/plain", "", NB__SPAN("no"));
     }
 }
@@ -75,8 +83,10 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
     (void)request;
     (void)detail;
     char header[128];
-    nb__session_clock clock = {NB__FEED_SIM, nb__clock_real_ns(), nb__kst_ns(20261120, 180000), 1};
-    if (!((rig *)self)->is_clockless) {
+    const rig *r = self;
+    nb__session_clock clock = {NB__FEED_SIM, nb__clock_real_ns(), nb__kst_ns(r->start_date, 180000),
+                               1};
+    if (!r->is_clockless) {
         nb__session_clock_print(header, &clock, clock.at_real_ns);
         nb__text_string(extra, header);
     }
@@ -164,6 +174,8 @@ static int open_rig(void **state)
     char url[64];
     snprintf(url, sizeof url, "ws://127.0.0.1:%u", (unsigned)nb__server_port(r->server));
     r->has_masters = r->has_approval = true;
+    r->first_strike = 1100;
+    r->start_date = 20261120;
     r->config = (nb__plant_config){.session = nb__session_config_default(),
                                    .feed_kind = NB__FEED_OTHER,
                                    .topics_max = 256,
@@ -279,6 +291,51 @@ static void pingpong_is_answered(void **state)
     assert_int_equal(r->frames, 0);
 }
 
+/* Next night's series are others; the same night's masters are not asked for again. */
+static void another_night_has_other_masters(void **state)
+{
+    rig *r = *state;
+    static const char name[] = "fo_eurex_code.mst.zip";
+    start(r);
+    UNTIL(r, r->asked_count == 3);
+    assert_int_equal(r->masters, 1);
+    nb__text zip = {0};
+    nb_span first = nb__plant_master_zip(r->plant, NB__SPAN(name));
+    assert_true(first.size_bytes > 0);
+    assert_int_equal(nb__zip_read(first, 1u << 20, &zip, NULL), NB_OK);
+    assert_non_null(strstr(zip.data, "B01612902"));
+    nb__text_fini(&zip);
+    assert_int_equal(nb__plant_master_zip(r->plant, NB__SPAN("fo_cme_code.mst.zip")).size_bytes, 0);
+    assert_int_equal(nb__plant_master_zip(r->plant, NB__SPAN("fo_eurex_code.mst")).size_bytes, 0);
+    assert_int_equal(nb__plant_master_zip(r->plant, NB__SPAN("zip")).size_bytes, 0);
+    nb__peer_abort(r->peer);
+    UNTIL(r, r->asked_count == 6);
+    assert_int_equal(r->masters, 1);
+    r->start_date = 20261123;
+    r->first_strike = 1110;
+    nb__peer_abort(r->peer);
+    UNTIL(r, r->masters == 2 && r->asked_count >= 10); /* three again, and new ones */
+    assert_string_equal(r->asked[r->asked_count - 1], "B01612912");
+    assert_int_equal(nb__plant_master(r->plant)->count, 5);
+    assert_string_equal(nb__plant_atm_code(r->plant), "B01612912");
+}
+
+static void a_master_that_did_not_come_is_asked_for_again(void **state)
+{
+    rig *r = *state;
+    r->hangs_up = true;
+    start(r);
+    UNTIL(r, r->asked_count == 3);
+    r->hangs_up = false;
+    nb__peer_abort(r->peer);
+    UNTIL(r, r->asked_count == 6);
+    assert_int_equal(r->masters, 1);
+    UNTIL(r, r->refused == 1);
+    nb__peer_abort(r->peer);
+    UNTIL(r, r->asked_count == 9);
+    assert_int_equal(r->refused, 1); /* once told that there is none, it is believed */
+}
+
 static void a_lost_link_makes_books_stale_and_comes_back(void **state)
 {
     rig *r = *state;
@@ -357,6 +414,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(approval_clock_masters_and_own_keys),
+        T(another_night_has_other_masters),
+        T(a_master_that_did_not_come_is_asked_for_again),
         T(a_server_with_nothing_but_the_socket),
         T(frames_arrive_with_the_stated_clocks_time),
         T(pingpong_is_answered),
