@@ -53,7 +53,7 @@ bool fan_join(fan *f, fan_client *c)
     c->missed_from = UINT64_MAX;
     f->clients[c->index] = c;
     f->tidy_count += c->is_tidy;
-    if (c->is_tidy && f->tidy_count == 1)
+    if (c->is_tidy && !f->keeps_tidy)
         fan_tidy_last(f);
     return true;
 }

@@ -109,6 +109,7 @@ typedef struct fan {
     fan_client **clients; /**< by index; NULL: free */
     uint32_t *free_indexes, *dirty, *stars;
     uint32_t client_max, free_count, client_top, dirty_count, star_count, tidy_count;
+    bool keeps_tidy; /**< a +tidy client has been here: last values are kept cut, too */
     fan_topic *topics;
     uint32_t topic_count, topic_capacity;
     char trs[FAN_TR_MAX][NB_TR_ID_MAX + 1];
@@ -148,7 +149,7 @@ nb_span fan_cut(const nb_tr *tr, nb_span record);
 void fan_keep_last(fan *f, fan_topic *topic, const nb_frame *head, nb_span record);
 /** The last value as this client gets it. Empty: there is none. */
 nb_span fan_last(const fan_topic *topic, bool is_tidy);
-/** The first +tidy client is here: cut what is held. */
+/** The first +tidy client ever is here: cut what is held. */
 void fan_tidy_last(fan *f);
 
 /* ---- messages in (frames.c) ---- */

@@ -208,7 +208,7 @@ void fan_keep_last(fan *f, fan_topic *topic, const nb_frame *head, nb_span recor
     topic->last_size_bytes = topic->last_tidy_size_bytes = 0; /* better none than an older one */
     if (record.size_bytes > FAN_LAST_MAX)
         return;
-    nb_span tidy = f->tidy_count > 0 ? fan_cut(head->tr, record) : record;
+    nb_span tidy = f->keeps_tidy ? fan_cut(head->tr, record) : record;
     bool is_cut = tidy.size_bytes < record.size_bytes;
     size_t overhead = NB__WS_HEAD_MAX + FAN_HEAD_BYTES + head->tr_id.size_bytes;
     size_t needed = overhead + record.size_bytes + (is_cut ? overhead + tidy.size_bytes : 0);
@@ -237,6 +237,7 @@ nb_span fan_last(const fan_topic *topic, bool is_tidy)
 void fan_tidy_last(fan *f)
 {
     char copy[FAN_LAST_MAX];
+    f->keeps_tidy = true;
     for (uint32_t i = 0; i < f->topic_count; i++) {
         fan_topic *topic = &f->topics[i];
         if (topic->last_size_bytes == 0)
