@@ -10,6 +10,7 @@
 #define JSON "application/json; charset=utf-8"
 #define BULK_BYTES ((size_t)65536)          /* an answer from here on is a long one … */
 #define BULK_MAX_BYTES (INT64_C(256) << 20) /* … of which so much may be given at once, */
+#define BULK_MOST_BYTES (INT64_C(4) << 20)  /* of one, about */
 #define BULK_PER_S (INT64_C(16) << 20)      /* and so much each second */
 
 /* Nothing is cached, guessed by type, or framed. No CORS header: other pages may not read it. */
@@ -30,17 +31,38 @@ typedef struct exchange {
 
 /* ---- answers ---- */
 
+static void bulk_refill(nb__gateway *g)
+{
+    int64_t passed_ms = (gateway_mono_ns(g) - g->bulk_ns) / NB__NS_PER_MS;
+    int64_t given_back = passed_ms > 60000 ? BULK_MAX_BYTES : passed_ms * (BULK_PER_S / 1000);
+    g->bulk_ns += passed_ms * NB__NS_PER_MS; /* the rest of a ms counts next time */
+    g->bulk_bytes = g->bulk_bytes > given_back ? g->bulk_bytes - given_back : 0;
+}
+
 static bool bulk_allow(nb__gateway *g, size_t size_bytes)
 {
     if (size_bytes < BULK_BYTES)
         return true;
-    int64_t now = gateway_mono_ns(g), passed_ms = (now - g->bulk_ns) / NB__NS_PER_MS;
-    int64_t given_back = passed_ms > 60000 ? BULK_MAX_BYTES : passed_ms * (BULK_PER_S / 1000);
-    g->bulk_ns = now;
-    g->bulk_bytes = g->bulk_bytes > given_back ? g->bulk_bytes - given_back : 0;
+    bulk_refill(g);
     if (g->bulk_bytes + (int64_t)size_bytes > BULK_MAX_BYTES)
         return false;
     g->bulk_bytes += (int64_t)size_bytes;
+    return true;
+}
+
+static void respond_busy(const exchange *x)
+{
+    nb__peer_respond(x->peer, 503, "text/plain", PLAIN_HEADERS "Retry-After: 5\r\n",
+                     NB__SPAN("too many long answers at once; ask again in a few seconds\n"));
+}
+
+/* Asked before a long answer is made: making one takes ten times as long as sending it. */
+static bool is_busy(const exchange *x)
+{
+    bulk_refill(x->g);
+    if (x->g->bulk_bytes + BULK_MOST_BYTES <= BULK_MAX_BYTES)
+        return false;
+    respond_busy(x);
     return true;
 }
 
@@ -48,8 +70,7 @@ static void respond_bytes(const exchange *x, int status, const char *content_typ
                           const char *headers, nb_span body)
 {
     if (!bulk_allow(x->g, body.size_bytes))
-        nb__peer_respond(x->peer, 503, "text/plain", PLAIN_HEADERS "Retry-After: 5\r\n",
-                         NB__SPAN("too many long answers at once; ask again in a few seconds\n"));
+        respond_busy(x);
     else
         nb__peer_respond(x->peer, status, content_type, headers, body);
 }
@@ -127,6 +148,8 @@ static void get_books(const exchange *x)
         tr_id.size_bytes--;
     }
     const char *slash = tr_id.size_bytes > 0 ? memchr(tr_id.data, '/', tr_id.size_bytes) : NULL;
+    if (slash == NULL && is_busy(x))
+        return;
     if (slash == NULL) {
         books_print_all(x->g, tr_id, query_after(x->request->query), &x->g->text);
         respond(x, 200, JSON, PLAIN_HEADERS);
