@@ -231,27 +231,25 @@ bool access_options_parse(nb_span path, access_options *out, char detail[160])
     return true;
 }
 
+/* A slip of the finger (another case, another segment) does not make a key less secret. */
 void access_mask(nb_span target, char *out, size_t capacity_bytes)
 {
-    static const char word[] = "+key=";
-    size_t to = 0;
-    bool in_key = false, in_segment = target.size_bytes > 1 && target.data[1] == '+';
-    for (size_t i = 0; i < target.size_bytes && to + 4 < capacity_bytes; i++) {
+    static const char word[] = "key=", stars[] = "***";
+    size_t to = 0, size = sizeof word - 1;
+    bool in_key = false;
+    for (size_t i = 0; i < target.size_bytes && to + sizeof stars < capacity_bytes; i++) {
         char c = target.data[i];
-        if (i > 0 && c == '/')
-            in_segment = in_key = false;
-        else if (in_segment && c == '+')
+        if (c == '/' || c == '+' || c == '&' || c == '?')
             in_key = false;
-        if (in_segment && target.size_bytes - i >= sizeof word - 1 &&
-            memcmp(target.data + i, word, sizeof word - 1) == 0) {
-            in_key = true;
-            if (to + sizeof "+key=***" >= capacity_bytes)
-                break;
-            memcpy(out + to, "+key=***", sizeof "+key=***" - 1);
-            to += sizeof "+key=***" - 1;
+        if (in_key)
+            continue;
+        out[to++] = c > ' ' && c < 127 ? c : '?';
+        in_key =
+            i + 1 >= size && nb__span_is_nocase((nb_span){target.data + i + 1 - size, size}, word);
+        if (in_key) {
+            memcpy(out + to, stars, sizeof stars - 1);
+            to += sizeof stars - 1;
         }
-        if (!in_key)
-            out[to++] = c > ' ' && c < 127 ? c : '?';
     }
     out[to] = '\0';
 }

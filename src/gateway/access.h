@@ -48,8 +48,8 @@ typedef struct access_options {
 } access_options;
 /** @return false: `detail` (160 bytes) names the word and the known ones, without a key. */
 bool access_options_parse(nb_span path, access_options *out, char detail[160]);
-/** The target for a log, its key masked: `/+last+key=***\/tryitout`. Cut when it does not fit;
- * other than ASCII is '?'. */
+/** The target for a log, without what stands behind any `key=`: `/+last+key=***\/tryitout`. Cut
+ * when it does not fit; other than ASCII is '?'. */
 void access_mask(nb_span target, char *out, size_t capacity_bytes);
 
 /** In constant time over all keys. */

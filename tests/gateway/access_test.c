@@ -207,7 +207,11 @@ static void a_key_is_never_in_a_log_or_an_error(void **state)
     access_mask(NB__SPAN("/+key=SECRET"), out, sizeof out);
     assert_string_equal(out, "/+key=***");
     access_mask(NB__SPAN("/a\nb/+key=PATH"), out, sizeof out);
-    assert_string_equal(out, "/a?b/+key=PATH"); /* no opt-in segment: a path like any other */
+    assert_string_equal(out, "/a?b/+key=***"); /* in the wrong segment, and secret all the same */
+    access_mask(NB__SPAN("/+last+KEY=SECRET/try"), out, sizeof out);
+    assert_string_equal(out, "/+last+KEY=***/try");
+    access_mask(NB__SPAN("/+last/try?x=1&key=SECRET&y=2"), out, sizeof out);
+    assert_string_equal(out, "/+last/try?x=1&key=***&y=2");
     for (size_t size = 1; size < 24; size++) {
         char small[24];
         access_mask(NB__SPAN("/+last+key=SECRET+tidy/try"), small, size);
