@@ -23,6 +23,7 @@
 #define DEFAULT_URL "ws://127.0.0.1:31000"
 #define OPEN_TIMEOUT_MS 10000
 #define OUTPUT_BYTES ((size_t)256 << 10) /* written at once when so much is gathered */
+#define TEXT_SHOWN_MAX 2000              /* of a text that is no data */
 #define EXIT_INTERRUPTED (128 + SIGINT)
 
 typedef struct wish {
@@ -101,11 +102,21 @@ static void print_row(tap *t)
     nb__row_print_csv(&t->row, &t->out);
 }
 
+/* What the server sent, fit for a terminal: its bytes could drive it. */
+static void say_text(const char *before, nb_span text, size_t size_max)
+{
+    char words[TEXT_SHOWN_MAX];
+    size_t size = text.size_bytes > size_max ? size_max : text.size_bytes;
+    memcpy(words, text.data, size);
+    nb__make_printable(words, size);
+    fprintf(stderr, "%s%.*s\n", before, (int)size, words);
+}
+
 static void say_bad_record(const nb_event *event, const nb_error *error)
 {
-    fprintf(stderr, "nightbook: tap: byte %zu: %s [%s]\n  %.*s\n", error->offset_bytes,
-            error->detail, nb_error_name(error->code),
-            event->text.size_bytes > 200 ? 200 : (int)event->text.size_bytes, event->text.data);
+    fprintf(stderr, "nightbook: tap: byte %zu: %s [%s]\n", error->offset_bytes, error->detail,
+            nb_error_name(error->code));
+    say_text("  ", event->text, 200);
 }
 
 /* Times are dated by the server's clock; recv_ns stays our own. */
@@ -170,8 +181,10 @@ static void note_refusal(tap *t, const nb_event *event)
 {
     if (nb__opsp_at(nb__opsp_find(nb__span(event->msg_cd)))->reaction == NB__REACT_DONE)
         return; /* ALREADY IN SUBSCRIBE: as good as a success */
-    fprintf(stderr, "nightbook: tap: %s %s: %s [%s]\n", event->tr_id, event->tr_key, event->msg1,
-            event->msg_cd);
+    char words[300];
+    snprintf(words, sizeof words, "%s %s: %s [%s]", event->tr_id, event->tr_key, event->msg1,
+             event->msg_cd);
+    say_text("nightbook: tap: ", nb__span(words), sizeof words);
     for (size_t i = 0; i < t->wish_count; i++) {
         wish *w = &t->wishes[i];
         if (w->is_refused || strcmp(w->topic.tr_id, event->tr_id) != 0 ||
@@ -185,7 +198,6 @@ static void note_refusal(tap *t, const nb_event *event)
 /* @return -1: go on; else the exit code. */
 static int handle(tap *t, const nb_event *event)
 {
-    int shown = event->text.size_bytes > 2000 ? 2000 : (int)event->text.size_bytes;
     nb_error error;
     switch (event->kind) {
     case NB_EVENT_DATA:
@@ -200,7 +212,7 @@ static int handle(tap *t, const nb_event *event)
         break;
     case NB_EVENT_MARK:
     case NB_EVENT_OTHER:
-        fprintf(stderr, "nightbook: tap: %.*s\n", shown, event->text.data);
+        say_text("nightbook: tap: ", event->text, TEXT_SHOWN_MAX);
         break;
     case NB_EVENT_CLOSED:
         write_out(t);

@@ -143,8 +143,8 @@ static nb_err check_url(const char *url, nb__address *address, nb_error *error)
     if (err != NB_OK)
         return err;
     if (!address->is_ws)
-        return nb__fail(error, NB_E_ARGUMENT, 0, "%.80s is no WebSocket address: ws://HOST:PORT",
-                        url);
+        return nb__fail(error, NB_E_ARGUMENT, 0, /* not the whole of it: a path may hold a key */
+                        "http://%.80s is no WebSocket address: ws://HOST:PORT", address->host);
     if (is_kis_host(address->host))
         return nb__fail(
             error, NB_E_ARGUMENT, 0,

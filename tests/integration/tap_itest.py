@@ -176,6 +176,16 @@ def test_what_does_not_decode_is_named_and_the_rest_printed():
     assert BAD[offset] == ",", done.stderr
 
 
+def test_a_server_cannot_drive_the_terminal():
+    clear = "\x1b[2J\x07"
+    refused = refusal("H0EUASP0", "A", "1", "OPSP0008", "no " + clear)
+    with FakeKis(lambda tr_id, tr_key: [refused, "words " + clear, "0|H0EUASP0|001|" + clear + "^x"]
+                 if tr_key == "A" else [success(tr_id, tr_key), FRAME]) as server:
+        done = tap(server.url, "--codes", "A,B", "--count", "1")
+    assert done.returncode == 0 and "words ?[2J?" in done.stderr and "no ?[2J?" in done.stderr, done.stderr
+    assert "\x1b" not in done.stderr and "\x07" not in done.stderr
+
+
 def test_each_tr_with_each_code():
     with sends() as server:
         process = subprocess.Popen([nb.PROGRAM, "tap", server.url, "--tr", "H0EUASP0, H0MFASP0", "--codes", "A,*"],
@@ -269,6 +279,8 @@ def test_a_client_key_is_not_shown():
     assert done.returncode == 0 and "VERYSECRET" not in done.stderr
     done = tap("ws://127.0.0.1:1/+key=VERYSECRET/x", "--codes", "A", "--count", "1")
     assert done.returncode == 76 and "VERYSECRET" not in done.stderr
+    done = tap("http://127.0.0.1:1/+key=VERYSECRET/x", "--codes", "A", "--count", "1")
+    assert done.returncode == 64 and "VERYSECRET" not in done.stderr
 
 
 def test_the_servers_clock_dates_the_records():
