@@ -87,12 +87,12 @@ static void fetch(nb__masters *masters, nb__master_fetch *file)
         nb__log(NB__LOG_WARN, "master", "%s: %s", nb__master_file_name(file->kind), error.detail);
 }
 
-void nb__masters_start(nb__masters *masters, int trade_date)
+void nb__masters_start(nb__masters *masters, int night)
 {
     if (masters->under_way > 0)
         return;
-    bool is_new = trade_date != masters->trade_date;
-    masters->trade_date = trade_date;
+    bool is_new = night != masters->night;
+    masters->night = night;
     for (size_t i = 0; i < NB__MASTER_FILES; i++)
         if (is_new || !masters->files[i].is_answered)
             fetch(masters, &masters->files[i]);

@@ -27,7 +27,7 @@ struct nb__masters {
     nb__master master;
     nb__master_fetch files[NB__MASTER_FILES];
     int under_way;
-    int trade_date; /**< of the night that the files were asked for */
+    int night; /**< start date of the night that the files were asked for */
     void (*loaded)(void *self);
     void *self;
 };
@@ -37,7 +37,7 @@ void nb__masters_init(nb__masters *masters, nb__loop *loop, const nb__address *f
 void nb__masters_fini(nb__masters *masters);
 /** Fetch in the background what was not answered yet, and in another night all: its series are
  * others. What is there stays until then. loaded() comes each time that there is something new. */
-void nb__masters_start(nb__masters *masters, int trade_date);
+void nb__masters_start(nb__masters *masters, int night);
 /** A file ("fo_eurex_code.mst.zip") as it came. Empty: it is not there. */
 nb_span nb__masters_zip(const nb__masters *masters, nb_span name);
 

@@ -157,10 +157,10 @@ static void feed_link(void *self, bool is_up, const nb__session_clock *clock, co
                      .reason = reason};
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].mark(plant->sinks[i].self, &mark);
-    if (is_up)
-        nb__masters_start(
-            &plant->masters,
-            nb_trade_date(plant->calendar, nb__session_clock_at(clock, mark.recv_ns)));
+    if (!is_up)
+        return;
+    int64_t session_ns = nb__session_clock_at(clock, mark.recv_ns);
+    nb__masters_start(&plant->masters, nb_night_before(plant->calendar, session_ns).start_date);
 }
 
 static void feed_registration(void *self, uint32_t topic)

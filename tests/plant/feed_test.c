@@ -21,7 +21,7 @@ typedef struct rig {
     /* how the server behaves */
     bool has_masters, has_approval, is_clockless;
     bool hangs_up; /* when it is asked for the futures' master */
-    int first_strike, start_date;
+    int first_strike, start_date, hhmmss;
     /* what it saw */
     int approvals, opened, masters, refused;
     char approval_body[512];
@@ -84,8 +84,8 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
     (void)detail;
     char header[128];
     const rig *r = self;
-    nb__session_clock clock = {NB__FEED_SIM, nb__clock_real_ns(), nb__kst_ns(r->start_date, 180000),
-                               1};
+    nb__session_clock clock = {NB__FEED_SIM, nb__clock_real_ns(),
+                               nb__kst_ns(r->start_date, r->hhmmss), 1};
     if (!r->is_clockless) {
         nb__session_clock_print(header, &clock, clock.at_real_ns);
         nb__text_string(extra, header);
@@ -176,6 +176,7 @@ static int open_rig(void **state)
     r->has_masters = r->has_approval = true;
     r->first_strike = 1100;
     r->start_date = 20261120;
+    r->hhmmss = 180000;
     r->config = (nb__plant_config){.session = nb__session_config_default(),
                                    .feed_kind = NB__FEED_OTHER,
                                    .topics_max = 256,
@@ -308,9 +309,11 @@ static void another_night_has_other_masters(void **state)
     assert_int_equal(nb__plant_master_zip(r->plant, NB__SPAN("fo_cme_code.mst.zip")).size_bytes, 0);
     assert_int_equal(nb__plant_master_zip(r->plant, NB__SPAN("fo_eurex_code.mst")).size_bytes, 0);
     assert_int_equal(nb__plant_master_zip(r->plant, NB__SPAN("zip")).size_bytes, 0);
+    r->hhmmss = 300100; /* the night is over, and the next one has no masters yet */
     nb__peer_abort(r->peer);
     UNTIL(r, r->asked_count == 6);
     assert_int_equal(r->masters, 1);
+    r->hhmmss = 175000;
     r->start_date = 20261123;
     r->first_strike = 1110;
     nb__peer_abort(r->peer);
