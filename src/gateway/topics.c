@@ -88,6 +88,16 @@ static void star_update(fan *f, fan_client *c)
     c->star_mask = mask;
 }
 
+/* Only a `*` can change the filter: a client with thousands of keys is not looked through for each
+   key that comes or goes. */
+static void rows_changed(fan *f, fan_client *c, bool is_star)
+{
+    if (is_star)
+        star_update(f, c);
+    else if (c->catch_up == FAN_CATCH_CONFLATE)
+        c->catch_next = 0; /* it walks these rows */
+}
+
 uint8_t fan_tr(fan *f, nb_span tr_id, bool is_book, bool make)
 {
     uint8_t found = tr_find(f, tr_id);
@@ -137,7 +147,7 @@ nb_err fan_subscribe(fan *f, fan_client *c, uint32_t topic, bool is_star, bool i
                                                                  .is_star = is_star};
     row->subscribers[row->subscriber_count++] = (fan_subscriber){
         .client = c->index | (is_waiting ? FAN_WAITING : 0), .slot = c->subscription_count++};
-    star_update(f, c);
+    rows_changed(f, c, is_star);
     return NB_OK;
 }
 
@@ -168,9 +178,10 @@ static void unlink_subscription(fan *f, fan_client *c, fan_subscription *subscri
 
 void fan_unsubscribe(fan *f, fan_client *c, fan_subscription *subscription)
 {
+    bool is_star = subscription->is_star;
     fan_settle(f, c);
     unlink_subscription(f, c, subscription);
-    star_update(f, c);
+    rows_changed(f, c, is_star);
 }
 
 /* ---- last values ---- */
