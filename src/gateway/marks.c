@@ -2,6 +2,8 @@
 /* +marks: JSON that says what the feed does. Clients that did not ask for it never see any. */
 #include "inside.h"
 
+#define UP_WORDS "the feed is up"
+
 static nb_span print_mark(nb__gateway *g, const char *code, const char *words, int64_t recv_ns)
 {
     char recv[40], session[40];
@@ -29,14 +31,14 @@ void marks_welcome(nb__gateway *g, client *c)
     if (!c->wants_marks || !c->is_authorised)
         return;
     const char *reason = nb__session_reason(nb__plant_session(g->plant));
-    const char *words = nb__plant_is_up(g->plant) ? "the feed is up" : reason;
+    const char *words = nb__plant_is_up(g->plant) ? UP_WORDS : reason;
     fan_send(&g->fan, &c->fan, print_mark(g, "NB_FEED", words, nb__loop_real_ns(g->loop)));
 }
 
 void marks_send(nb__gateway *g, const nb__mark *mark)
 {
     bool is_up = mark->kind == NB__MARK_LINK_UP;
-    const char *words = mark->reason != NULL ? mark->reason : "";
+    const char *words = is_up ? UP_WORDS : mark->reason != NULL ? mark->reason : "";
     uint64_t sequence = UINT64_MAX;
     for (uint32_t i = 0; i < g->fan.client_top; i++) {
         client *c = (client *)g->fan.clients[i];

@@ -34,7 +34,7 @@ const nb__metric nb__gateway_metrics[] = {
            "Of these, such as KIS would not read.", false),
     METRIC(pingpongs, "gateway_pingpongs_total", "PINGPONG messages sent to quiet clients.", false),
     METRIC(idle_closed, "gateway_idle_closed_total",
-           "Clients closed because they answered no PINGPONG.", false),
+           "Clients closed because they answered no PINGPONG, or showed no key in time.", false),
     METRIC(clock_closed, "gateway_clock_closed_total",
            "Clients closed with 1012 because the feed's clock became another one.", false),
     METRIC(dropped_too_long, "gateway_dropped_too_long_total",

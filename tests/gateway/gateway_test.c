@@ -425,13 +425,13 @@ static void marks_and_last_values(void **state)
     hear_exactly(&more, "0|XTR|001|K1^2");
     nb__mark mark = {.kind = NB__MARK_LINK_DOWN, .recv_ns = NOON_NS, .reason = "it \"fell\""};
     d.plant->sink.mark(d.plant->sink.self, &mark);
-    mark.kind = NB__MARK_LINK_UP;
+    mark = (nb__mark){.kind = NB__MARK_LINK_UP, .recv_ns = NOON_NS, .reason = ""};
     d.plant->sink.mark(d.plant->sink.self, &mark);
     const char *text = hear(&more);
     assert_non_null(strstr(text, "NB_GAP_BEGIN"));
     assert_non_null(strstr(text, "it \\\"fell\\\""));
     assert_non_null(strstr(text, "\"banner\":\"SIMULATED\""));
-    assert_non_null(strstr(hear(&more), "NB_GAP_END"));
+    assert_non_null(strstr(hear(&more), "\"NB_GAP_END\",\"msg1\":\"the feed is up\""));
     stub_frame(d.plant, "0|XTR|001|K1^3", NOON_NS);
     hear_exactly(&plain, "0|XTR|001|K1^3");
     hear_exactly(&more, "0|XTR|001|K1^3");
