@@ -2,8 +2,8 @@
 /*
  * The blocking client: a loop of its own, one link, and a queue between them.
  *
- *     socket ─▶ link ─▶ on_message(): copied to `arena`, one `item` each ─▶ nb_client_next() pops
- * them one by one and turns the loop when none is left
+ *     socket ─▶ link ─▶ on_message(): copied to `arena`, one `item` each
+ *                  nb_client_next(): pops them one by one, turns the loop when none is left
  *
  * What a turn brought is handed out before the loop turns again, so that memory is bounded by one
  * turn (1 MiB and one message) and a slow caller is a slow reader of its socket, nothing else.

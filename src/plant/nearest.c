@@ -4,9 +4,10 @@
  * strike at the money, by the master's own marks. Then
  *
  *     the front KOSPI200 future
- *     rank 0: front monthly, front Thursday weekly, front Monday weekly, mixed by distance from
- * their money, call before put rank 1: the expiries after those, and so on then the same of mini
- * KOSPI200, KOSDAQ150 and what else there is; the other futures last
+ *     rank 0: front monthly, front Thursday weekly, front Monday weekly, mixed by distance
+ *             from their money, call before put
+ *     rank 1: the expiries after those, and so on
+ *     then the same of mini KOSPI200, KOSDAQ150 and what else there is; the other futures last
  *
  * Never computes a strike or an expiry out of a code: the master's rows say them.
  */

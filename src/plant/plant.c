@@ -3,8 +3,8 @@
  * The plant: one frame from its bytes to the books and the sinks, and the wiring of feed, masters
  * and books.
  *
- *     bytes ─▶ UTF-8 ─▶ head ─▶ records ─▶ topics ─▶ (book TRs) decode, full time, books ─▶ every
- * sink
+ *     bytes ─▶ UTF-8 ─▶ head ─▶ records ─▶ topics ─▶ every sink
+ *                                             └─▶ (book TRs) decode, full time, books
  *
  * Nothing here drops a frame: what cannot be split or decoded is counted and passed on. No
  * allocation a frame.

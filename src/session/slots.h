@@ -5,9 +5,11 @@
  *
  * Two sets over the topics, and the work is what lies between them:
  *
- *     in_slot   what shall be registered, |in_slot| <= limit         asked for:   in_slot \ on_wire
- *     on_wire   what the server has or may have, |on_wire| <= max    given back:  on_wire
- * \ in_slot, always first
+ *     in_slot   what shall be registered, |in_slot| <= limit
+ *     on_wire   what the server has or may have, |on_wire| <= max
+ *
+ *     asked for    in_slot without on_wire
+ *     given back   on_wire without in_slot, always first
  *
  * A registration's state is derived from these and from who wants it, in one place (slots.c,
  * refresh()). Knows no link, no pacing and no approval key.

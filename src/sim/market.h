@@ -3,9 +3,10 @@
  * The look-alike's market, private to the room. Pure: no clock, socket, file or libm function whose
  * last bit may differ between machines, so a seed gives the same records everywhere.
  *
- *     schedule.c   when: steps of 250 ms move the forward and the mood; frames are drawn between
- * them chain.c      which: the series of a night, their codes, names and weights smile.c      at
- * what price: Black-76 with a smile maker.c      the book: five levels a side, totals, ICDC
+ *     schedule.c   when: steps of 250 ms move the forward and the mood; frames lie between them
+ *     chain.c      which: the series of a night, their codes, names and weights
+ *     smile.c      at what price: Black-76 with a smile
+ *     maker.c      the book: five levels a side, totals, ICDC
  *     record.c     the text: KIS's fields, and the truth as JSON
  *
  * The caller only decides when a frame is let out; nothing here depends on when or how often it

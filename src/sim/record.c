@@ -3,9 +3,9 @@
  * A record as KIS writes it, by hand and not by the kis room's encoder: what the tests compare with
  * the decoder has to come from somewhere else. Field order of H0EUASP0 and H0MFASP0:
  *
- *     code ^ HHMMSS ^ ask prices 5 ^ bid prices 5 ^ ask counts 5 ^ bid counts 5 ^ ask quantities 5
- * ^ bid quantities 5 ^ total counts ask, bid ^ total quantities ask, bid ^ changes of these ask,
- * bid
+ *     code ^ HHMMSS ^ ask prices 5 ^ bid prices 5 ^ ask counts 5 ^ bid counts 5
+ *     ^ ask quantities 5 ^ bid quantities 5 ^ total counts ask, bid ^ total quantities ask, bid
+ *     ^ changes of these ask, bid
  */
 #include "market.h"
 #include <inttypes.h>
