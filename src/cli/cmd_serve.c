@@ -127,6 +127,23 @@ static nb_err check_feed(const arguments *a, nb_error *error)
     return NB_OK;
 }
 
+/* A server that is its own feed would look up and stay silent for ever. */
+static nb_err check_places(server *s, nb_error *error)
+{
+    nb__address feed;
+    nb_err err = nb__listen_parse(s->arguments.listen, &s->listen, error);
+    if (err != NB_OK || s->is_sim)
+        return err;
+    err = nb__address_parse(s->arguments.feed, &feed, error);
+    if (err != NB_OK || feed.port != s->listen.port ||
+        (strcmp(feed.host, s->listen.host) != 0 && strcmp(feed.host, "localhost") != 0))
+        return err;
+    return nb__fail(error, NB_E_ARGUMENT, 0,
+                    "--feed %.60s: this server would listen there itself; choose another place "
+                    "for its clients, like --listen 127.0.0.1:%u",
+                    s->arguments.feed, feed.port == UINT16_MAX ? 31000 : feed.port + 1u);
+}
+
 static nb_err read_calendar(server *s, nb_error *error)
 {
     if (s->arguments.holidays == NULL)
@@ -271,9 +288,6 @@ static nb_err open_gateway(server *s, nb_error *error)
 {
     const arguments *a = &s->arguments;
     nb__gateway_config config = nb__gateway_config_default();
-    nb_err err = nb__listen_parse(a->listen, &s->listen, error);
-    if (err != NB_OK)
-        return err;
     config.server.listen = s->listen;
     config.server.connections_max = clients_max_of(s, config.server.connections_max);
     copy_list(&a->allowed_hosts, config.allowed_hosts, NB__COUNT_OF(config.allowed_hosts));
@@ -340,6 +354,8 @@ static nb_err open_all(server *s, nb_error *error)
 {
     nb_err err = check_feed(&s->arguments, error);
     s->is_sim = strcmp(s->arguments.feed, "sim") == 0;
+    if (err == NB_OK)
+        err = check_places(s, error);
     if (err == NB_OK)
         err = read_calendar(s, error);
     if (err == NB_OK)

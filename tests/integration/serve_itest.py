@@ -80,6 +80,8 @@ def test_a_server_is_a_feed_for_another():
         assert ws.frames(2), "frames through two"
         book = second.json(f"/v1/books/H0EUASP0/{code}")
         assert book["banner"] == "SIMULATED" and "far_time" not in str(book), book  # the first one's clock
+        wait_for("36 own keys of the first one's master", lambda: states(second).get("confirmed", 0) >= 36)
+        assert "at the money" in second.log[0], second.log
         ws.close()
 
 
@@ -99,6 +101,7 @@ def test_wrong_use_is_told_in_words():
             (("--feed", "wss://127.0.0.1:1"), "sim or ws://"),
             (("--feed", "ws://192.0.2.1:21000"), "in clear"),
             (("--feed", "ws://127.0.0.1:1", "--speed", "3"), "look-alike's"),
+            (("--feed", "ws://127.0.0.1:31000"), "--listen 127.0.0.1:31001"),  # its own default place
             (("--keys", "50", "--slots", "41"), "more than the 41 slots"),
             (("--listen", "0.0.0.0:0"), "client key"),
             (("--at", "12:00"), "no night session"),
