@@ -51,6 +51,7 @@ static void answer_approval(nb__sim *sim, nb__peer *peer, nb_span request)
 {
     nb__approval_request credentials;
     const refusal *why = check_credentials(request, true, &credentials);
+    explicit_bzero(credentials.secretkey, sizeof credentials.secretkey);
     if (why != NULL) {
         refuse(peer, why);
         return;
@@ -68,6 +69,7 @@ static void answer_token(nb__peer *peer, nb_span request)
 {
     nb__approval_request credentials;
     const refusal *why = check_credentials(request, false, &credentials);
+    explicit_bzero(&credentials, sizeof credentials);
     if (why != NULL) {
         refuse(peer, why);
         return;
