@@ -118,8 +118,10 @@ static void refresh(nb__slots *slots, uint32_t topic)
     bool is_active = is_wanted(entry) || entry->in_slot || entry->on_wire;
     if (is_active && !entry->is_active)
         list_append(slots, topic);
-    if (!is_active && entry->is_active)
+    if (!is_active && entry->is_active) {
         list_remove(slots, topic);
+        entry->was_had = false;
+    }
 
     slots->work_count[entry->work]--;
     entry->work = work_of(entry);
@@ -375,7 +377,8 @@ static void ask_refused(nb__slots *slots, nb__slot_entry *entry, nb__reaction re
         refuse_as_full(slots, entry, now_ns);
     else if (reaction == NB__REACT_REISSUE || reaction == NB__REACT_IN_USE)
         return; /* the session's matter: the link goes, the wish stays */
-    else if (entry->refusals >= REFUSALS_MAX)
+    else if (entry->refusals >= REFUSALS_MAX ||
+             (reaction == NB__REACT_UNKNOWN && !entry->was_had)) /* nothing says "later" in it */
         reject(slots, entry, false);
     else
         refuse_for_now(slots, entry, now_ns);
@@ -398,6 +401,7 @@ bool nb__slots_answered(nb__slots *slots, const nb__slot_request *request, const
     explicit_bzero(seen->answer.key, sizeof seen->answer.key);
     bool done = is_done(answer);
     if (done) {
+        entry->was_had = true;
         entry->refusals = 0;
         entry->not_before_ns = INT64_MIN;
     }

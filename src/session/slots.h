@@ -30,6 +30,7 @@ typedef struct nb__slot_entry {
     bool is_rejected; /**< no more asking on this link */
     bool is_banned;   /**< refused for good: no asking on any link */
     bool is_noted;    /**< waits in `notes` */
+    bool was_had;     /**< the server had it once since it became active */
 } nb__slot_entry;
 
 typedef struct nb__slots {

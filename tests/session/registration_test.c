@@ -117,7 +117,16 @@ static void retry_three_times_with_growing_pauses_then_rejected(void **state)
     rig_close(&r);
 }
 
-static void unknown_code_is_shown_counted_survived(void **state)
+static void refuse_with_an_unknown_code(rig *r)
+{
+    assert_false(say(r, "{\"header\":{\"tr_id\":\"H0EUASP0\",\"tr_key\":\"A1\",\"encrypt\":\"N\"},"
+                        "\"body\":{\"rt_cd\":\"1\",\"msg_cd\":\"OPSP4711\","
+                        "\"msg1\":\"NEWS: the-approval-key\"}}"));
+    assert_string_equal(seen(r, "A1")->answer.msg_cd, "OPSP4711");
+    assert_null(strstr(seen(r, "A1")->answer.msg1, "the-approval-key"));
+}
+
+static void an_unknown_refusal_is_final_for_who_asks_first(void **state)
 {
     (void)state;
     nb__session_config config = rig_config(41);
@@ -125,13 +134,27 @@ static void unknown_code_is_shown_counted_survived(void **state)
     want(&r, "A1", NB__WANT_CLIENT);
     connect_up(&r);
     expect_request(&r, "A1", true);
-    assert_false(say(&r, "{\"header\":{\"tr_id\":\"H0EUASP0\",\"tr_key\":\"A1\",\"encrypt\":\"N\"},"
-                         "\"body\":{\"rt_cd\":\"1\",\"msg_cd\":\"OPSP4711\","
-                         "\"msg1\":\"NEWS: the-approval-key\"}}"));
-    expect_state(&r, "A1", NB__REG_PENDING);
-    assert_string_equal(seen(&r, "A1")->answer.msg_cd, "OPSP4711");
-    assert_null(strstr(seen(&r, "A1")->answer.msg1, "the-approval-key"));
+    refuse_with_an_unknown_code(&r);
+    expect_state(&r, "A1", NB__REG_REJECTED);
     assert_int_equal(nb__session_count(r.session)->answers_unknown, 1);
+    assert_int_equal(next(&r), NB__ACT_WAIT); /* not asked again */
+    rig_close(&r);
+}
+
+static void an_unknown_refusal_of_what_was_had_is_asked_again(void **state)
+{
+    (void)state;
+    nb__session_config config = rig_config(41);
+    rig r = rig_open(&config);
+    want(&r, "A1", NB__WANT_CLIENT);
+    connect_up(&r);
+    confirm(&r, "A1");
+    nb__session_on_closed(r.session, "EOF", r.now_ns);
+    assert_int_equal(next(&r), NB__ACT_LINK);
+    connect_up(&r);
+    expect_request(&r, "A1", true);
+    refuse_with_an_unknown_code(&r);
+    expect_state(&r, "A1", NB__REG_PENDING);
     confirm(&r, "A1");
     rig_close(&r);
 }
@@ -307,7 +330,8 @@ int main(void)
         cmocka_unit_test(already_is_success_and_secrets_are_wiped),
         cmocka_unit_test(fatal_is_for_good_and_matched_by_order),
         cmocka_unit_test(retry_three_times_with_growing_pauses_then_rejected),
-        cmocka_unit_test(unknown_code_is_shown_counted_survived),
+        cmocka_unit_test(an_unknown_refusal_is_final_for_who_asks_first),
+        cmocka_unit_test(an_unknown_refusal_of_what_was_had_is_asked_again),
         cmocka_unit_test(full_is_final_for_a_client_when_none_of_ours_can_yield),
         cmocka_unit_test(full_before_our_limit_makes_one_of_ours_yield),
         cmocka_unit_test(client_takes_our_last_slot_by_giving_it_back_first),
