@@ -341,11 +341,13 @@ static void ready_timer(nb__timer *timer, int64_t now_mono_ns)
 
 static void say_calendar(const server *s)
 {
-    if (!nb_night_at(calendar_of(s), nb__clock_real_ns()).is_calendar_known)
-        nb__log(
-            NB__LOG_WARN, "serve",
-            "the holiday file does not reach this year: every weekday is taken for a business day\n"
-            "give a newer one with --holidays FILE");
+    int64_t at_ns = s->sim != NULL ? nb__sim_session_ns(s->sim) : nb__clock_real_ns();
+    if (!nb_night_at(calendar_of(s), at_ns).is_calendar_known)
+        nb__log(NB__LOG_WARN, "serve",
+                "the holiday file does not reach %d: every weekday of it is taken for a business "
+                "day\n"
+                "give a newer one with --holidays FILE",
+                nb__kst_civil(at_ns).date / 10000);
 }
 
 /* ---- the life ---- */
@@ -432,8 +434,9 @@ int nb__command_serve(int argc, char **argv)
         return 0;
     exit_code = nb__command_failed("serve", &error);
     if (is_port)
-        fprintf(stderr, "  another nightbook may be running there; stop it, or choose another "
-                        "place with --listen "
-                        "127.0.0.1:PORT (0: any free port)\n");
+        fprintf(stderr,
+                "  when another nightbook or program is there, stop it or choose another place: "
+                "--listen 127.0.0.1:PORT\n"
+                "  (PORT 0: any free one); the address must be one of this machine\n");
     return exit_code;
 }

@@ -2,6 +2,7 @@
 /* The plain status page: no script, no foreign resource, every value escaped. */
 #include "inside.h"
 #include <inttypes.h>
+#include <stdio.h>
 
 #define BOOKS_MAX 100
 
@@ -54,38 +55,53 @@ static void print_feed(const nb__gateway *g, nb__text *out)
                     nb__session_slots_used(upstream));
 }
 
-static void print_price(nb__text *out, nb_price price, int decimals)
+/* One side's best level; empty cells where there is none. */
+static void print_level(nb__text *out, const nb_level *level, int decimals, bool is_bid)
 {
-    char text[NB_PRICE_TEXT_MAX];
-    nb_price_print(text, price, decimals);
-    nb__text_printf(out, "<td>%s</td>", text);
+    char price[NB_PRICE_TEXT_MAX], quantity[16] = "";
+    nb_price_print(price, level->price, decimals);
+    if (level->price != NB_PRICE_UNDEF && level->quantity != NB_INT32_UNDEF)
+        snprintf(quantity, sizeof quantity, "%d", level->quantity);
+    nb__text_printf(out, "<td>%s</td><td>%s</td>", is_bid ? quantity : price,
+                    is_bid ? price : quantity);
+}
+
+static void print_book(const nb__gateway *g, const nb__topic *topic, const nb__book *book,
+                       nb__text *out)
+{
+    const nb__instrument *instrument =
+        nb__master_find(nb__plant_master(g->plant), nb__span(topic->tr_key));
+    nb__text_string(out, book->quote.flags & NB_BOOK_STALE ? "<tr class=\"stale\"><td class=\"t\">"
+                                                           : "<tr><td class=\"t\">");
+    escape(out, topic->tr_id);
+    nb__text_string(out, "</td><td class=\"t\">");
+    escape(out, topic->tr_key);
+    nb__text_string(out, "</td><td class=\"t\">");
+    escape(out, instrument == NULL ? "" : instrument->name);
+    nb__text_string(out, "</td>");
+    print_level(out, &book->quote.bid[0], book->quote.decimals, true);
+    print_level(out, &book->quote.ask[0], book->quote.decimals, false);
+    nb__text_printf(out, "<td>%" PRIu64 "</td><td class=\"t\">", book->update_count);
+    for (int f = 0; f < NB_BOOK_FLAG_COUNT; f++)
+        if ((book->quote.flags >> f & 1) != 0)
+            nb__text_printf(out, "%s ", nb_book_flag_word(f));
+    nb__text_string(out, "</td></tr>\n");
 }
 
 static void print_books(const nb__gateway *g, nb__text *out)
 {
     const nb__topics *topics = nb__plant_topics(g->plant);
     uint32_t printed = 0, count = nb__topics_count(topics);
-    nb__text_string(
-        out,
-        "<h2>Books</h2>\n<table><tr><th>TR</th><th>key</th><th>bid</th><th>ask</th><th>updates</th>"
-        "<th>flags</th></tr>\n");
+    nb__text_string(out,
+                    "<h2>Books</h2>\n<table class=\"books\"><tr><th class=\"t\">TR</th>"
+                    "<th class=\"t\">key</th><th class=\"t\">name</th><th>size</th><th>bid</th>"
+                    "<th>ask</th><th>size</th><th>updates</th><th class=\"t\">flags</th></tr>\n");
     for (uint32_t i = 0; i < count && printed < BOOKS_MAX; i++) {
         const nb__book *book = nb__books_at(nb__plant_books(g->plant), i);
         if (book == NULL)
             continue;
         printed++;
-        nb__text_string(out, "<tr><td>");
-        escape(out, nb__topics_at(topics, i)->tr_id);
-        nb__text_string(out, "</td><td>");
-        escape(out, nb__topics_at(topics, i)->tr_key);
-        nb__text_string(out, "</td>");
-        print_price(out, book->quote.bid[0].price, book->quote.decimals);
-        print_price(out, book->quote.ask[0].price, book->quote.decimals);
-        nb__text_printf(out, "<td>%" PRIu64 "</td><td>", book->update_count);
-        for (int f = 0; f < NB_BOOK_FLAG_COUNT; f++)
-            if ((book->quote.flags >> f & 1) != 0)
-                nb__text_printf(out, "%s ", nb_book_flag_word(f));
-        nb__text_string(out, "</td></tr>\n");
+        print_book(g, nb__topics_at(topics, i), book, out);
     }
     nb__text_printf(
         out,
@@ -117,10 +133,11 @@ void page_print(const nb__gateway *g, nb__text *out)
                     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
     escape(out, banner);
     nb__text_string(
-        out, " - nightbook</title><meta http-equiv=\"refresh\" content=\"5\">\n"
-             "<style>body{font-family:monospace;margin:2em}th{text-align:left;font-weight:normal;"
-             "padding-right:2em}td{padding-right:1em}h1{border-bottom:2px "
-             "solid}</style></head>\n<body><h1>");
+        out, " - nightbook</title><meta http-equiv=\"refresh\" content=\"2\">\n"
+             "<style>body{font-family:monospace;margin:2em}h1{border-bottom:2px solid}"
+             "th{text-align:left;font-weight:normal;padding-right:2em}td{padding-right:1em}"
+             ".books th,.books td{text-align:right;padding:0 .8em 0 0}.books .t{text-align:left}"
+             ".stale{color:gray}</style></head>\n<body><h1>");
     escape(out, banner);
     nb__text_string(out, "</h1>\n");
     print_feed(g, out);

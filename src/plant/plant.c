@@ -26,6 +26,7 @@ struct nb__plant {
     const nb_calendar *calendar;
     uint32_t own_keys_max;
     bool is_up;
+    char refusal_told[sizeof((nb__answer *)NULL)->msg_cd];
     char atm_code[sizeof((nb__instrument *)NULL)->code];
     nb__sink sinks[SINKS_MAX];
     size_t sink_count;
@@ -163,9 +164,27 @@ static void feed_link(void *self, bool is_up, const nb__session_clock *clock, co
     nb__masters_start(&plant->masters, nb_night_before(plant->calendar, session_ns).start_date);
 }
 
+/* A refusal is told once a code, not once a key: a client may name thousands. Counters have the
+ * rest. */
+static void tell_refusal(nb__plant *plant, uint32_t topic)
+{
+    const nb__registration *registration = nb__plant_registration(plant, topic);
+    if (registration == NULL || registration->state != NB__REG_REJECTED ||
+        strcmp(plant->refusal_told, registration->answer.msg_cd) == 0)
+        return;
+    memcpy(plant->refusal_told, registration->answer.msg_cd, sizeof plant->refusal_told);
+    const nb__topic *name = nb__topics_at(plant->topics, topic);
+    nb__log(NB__LOG_WARN, "feed",
+            "%s refuses %s %s: %s %s\n"
+            "who asked is told so; further keys refused with this code are only counted",
+            plant->feed.name, name->tr_id, name->tr_key, registration->answer.msg_cd,
+            registration->answer.msg1);
+}
+
 static void feed_registration(void *self, uint32_t topic)
 {
     nb__plant *plant = self;
+    tell_refusal(plant, topic);
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].registration(plant->sinks[i].self, topic);
 }
