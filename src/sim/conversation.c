@@ -203,13 +203,11 @@ static nb__opsp remove_registration(nb__sim_client *client, const nb__topic *top
 
 /* ---- requests ---- */
 
-/* KIS's TR ids: a capital, then 5–9 capitals and digits. */
+/* KIS's real-time TR ids: H0 or HD, then six capitals and digits. */
 static bool is_tr_id(const char *text)
 {
-    size_t size = strlen(text);
-    if (size < 6 || size > 10 || text[0] < 'A' || text[0] > 'Z')
-        return false;
-    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == size;
+    return strlen(text) == 8 && text[0] == 'H' && (text[1] == '0' || text[1] == 'D') &&
+           strspn(text + 2, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == 6;
 }
 
 /* iv of 16 hex digits, key of 32 small letters; the same again for the same TR on the same socket.

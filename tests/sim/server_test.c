@@ -338,9 +338,18 @@ static void each_request_gets_kis_s_answer(void **state)
     again = ask(c, approval, "1", "H0EUASP0", "NOSUCHCODE");
     ASSERT_CODE(again, SUBSCRIBED);
     assert_string_equal(again.key, answer.key); /* one a TR and session */
-    again = ask(c, approval, "1", "nonsense", "B01612A40");
-    ASSERT_CODE(again, BAD_TR_ID);
-    assert_string_equal(again.tr_id, "(null)");
+    static const char *const no_tr_ids[] = {"nonsense", "NOSUCH",   "NOSUCH00",  "H1EUASP0",
+                                            "H0EUASP",  "H0EUASp0", "H0EUASP00", "D0EUASP0"};
+    for (size_t i = 0; i < NB__COUNT_OF(no_tr_ids); i++) {
+        again = ask(c, approval, "1", no_tr_ids[i], "B01612A40");
+        ASSERT_CODE(again, BAD_TR_ID);
+        assert_string_equal(again.tr_id, "(null)");
+    }
+    static const char *const tr_ids[] = {"H0STCNT0", "HDFSCNT0", "HDFFF020"};
+    for (size_t i = 0; i < NB__COUNT_OF(tr_ids); i++) {
+        again = ask(c, approval, "1", tr_ids[i], "B01612A40");
+        ASSERT_CODE(again, SUBSCRIBED);
+    }
     client_free(c);
     world_free(&w);
 }
