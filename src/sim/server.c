@@ -43,38 +43,6 @@ int64_t nb__sim_session_ns(const nb__sim *sim)
     return session_at(sim, nb__loop_mono_ns(sim->loop));
 }
 
-nb_err nb__sim_at_parse(nb_span text, const nb_calendar *calendar, int64_t now_ns, int64_t *at_ns,
-                        nb_error *error)
-{
-    if (calendar == NULL)
-        calendar = nb_calendar_builtin();
-    char whole[9] = "";
-    int64_t ns;
-    if (text.size_bytes == 5 || text.size_bytes == 8) {
-        nb__span_copy(text, whole, sizeof whole);
-        memcpy(whole + text.size_bytes, text.size_bytes == 5 ? ":00" : "",
-               text.size_bytes == 5 ? 4 : 1);
-        bool has_colons = whole[2] == ':' && whole[5] == ':';
-        char digits[] = {whole[0], whole[1], whole[3], whole[4], whole[6], whole[7]};
-        int hhmmss = nb_hhmmss_parse((nb_span){digits, sizeof digits});
-        if (!has_colons || hhmmss < 0)
-            return nb__fail(error, NB_E_ARGUMENT, 0,
-                            "\"%s\" is no time of day; give HH:MM or HH:MM:SS", whole);
-        nb_night night = nb_night_before(calendar, now_ns);
-        ns = nb__kst_ns(night.start_date, hhmmss < 120000 ? hhmmss + 240000 : hhmmss);
-    } else if (!nb__kst_parse(text, &ns)) {
-        return nb__fail(error, NB_E_ARGUMENT, 0,
-                        "\"%.*s\" is no time; give HH:MM, HH:MM:SS or 2026-11-20T18:00:00+09:00",
-                        (int)(text.size_bytes < 40 ? text.size_bytes : 40), text.data);
-    }
-    if (nb_night_before(calendar, ns).phase == NB_PHASE_CLOSED)
-        return nb__fail(error, NB_E_ARGUMENT, 0,
-                        "no night session is open at %.*s; it runs from 17:50 to 06:00",
-                        (int)(text.size_bytes < 40 ? text.size_bytes : 40), text.data);
-    *at_ns = ns;
-    return NB_OK;
-}
-
 /* ---- nights ---- */
 
 static nb_err begin_night(nb__sim *sim, const nb_night *night, int64_t at_session_ns,

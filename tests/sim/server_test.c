@@ -675,28 +675,6 @@ static void the_morning_drops_all_and_the_next_night_begins(void **state)
     world_free(&w);
 }
 
-static void session_times_are_read(void **state)
-{
-    (void)state;
-    int64_t now_ns = nb__kst_ns(20261122, 234800),
-            at_ns = 0; /* a Sunday: the last night was Friday's */
-    assert_int_equal(nb__sim_at_parse(NB__SPAN("18:00"), NULL, now_ns, &at_ns, NULL), NB_OK);
-    assert_int_equal(at_ns, nb__kst_ns(20261120, 180000));
-    assert_int_equal(nb__sim_at_parse(NB__SPAN("05:59:30"), NULL, now_ns, &at_ns, NULL), NB_OK);
-    assert_int_equal(at_ns, nb__kst_ns(20261121, 55930));
-    assert_int_equal(nb__sim_at_parse(NB__SPAN("25:00"), NULL, now_ns, &at_ns, NULL),
-                     NB_OK); /* as KIS's bars */
-    assert_int_equal(at_ns, nb__kst_ns(20261121, 10000));
-    assert_int_equal(
-        nb__sim_at_parse(NB__SPAN("2026-11-19T19:00:00+09:00"), NULL, now_ns, &at_ns, NULL), NB_OK);
-    static const char *const bad[] = {"12:00", "06:00", "17:49:59", "30:00",
-                                      "1800",  "",      "18-00",    "2026-11-22T18:00:00+09:00"};
-    for (size_t i = 0; i < NB__COUNT_OF(bad); i++)
-        assert_int_equal(nb__sim_at_parse(nb__span(bad[i]), NULL, now_ns, &at_ns, NULL),
-                         NB_E_ARGUMENT);
-    assert_int_equal(at_ns, nb__kst_ns(20261119, 190000));
-}
-
 static void bad_configurations_are_refused(void **state)
 {
     (void)state;
@@ -736,7 +714,6 @@ int main(void)
         cmocka_unit_test(silence_brings_pingpong_and_then_the_end),
         cmocka_unit_test(data_keeps_pingpong_away),
         cmocka_unit_test(the_morning_drops_all_and_the_next_night_begins),
-        cmocka_unit_test(session_times_are_read),
         cmocka_unit_test(bad_configurations_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a person types for the look-alike: session times. */
+#include "sim.h"
+#include <string.h>
+
+#define SHOWN_BYTES_MAX 40 /* of what was typed, in a message about it */
+
+static int shown_bytes(nb_span text)
+{
+    return (int)(text.size_bytes < SHOWN_BYTES_MAX ? text.size_bytes : SHOWN_BYTES_MAX);
+}
+
+/* ---- session times ---- */
+
+/* HH:MM or HH:MM:SS of a night. */
+static bool parse_time_of_day(nb_span text, const nb_night *night, int64_t *ns)
+{
+    char whole[9] = "00:00:00";
+    memcpy(whole, text.data, text.size_bytes);
+    char digits[] = {whole[0], whole[1], whole[3], whole[4], whole[6], whole[7]};
+    int hhmmss = nb_hhmmss_parse((nb_span){digits, sizeof digits});
+    if (whole[2] != ':' || whole[5] != ':' || hhmmss < 0)
+        return false;
+    *ns = nb__kst_ns(night->start_date, hhmmss < 120000 ? hhmmss + 240000 : hhmmss);
+    return true;
+}
+
+static int hour_of(int64_t ns)
+{
+    return nb__kst_civil(ns).hhmmss / 10000;
+}
+
+static int minute_of(int64_t ns)
+{
+    return nb__kst_civil(ns).hhmmss / 100 % 100;
+}
+
+/* Say when the night that was meant is open: it may open late, and on some days none starts. */
+static nb_err fail_closed(nb_span text, int date, const nb_night *night, nb_error *error)
+{
+    int year = night->start_date / 10000, month = night->start_date / 100 % 100,
+        day = night->start_date % 100;
+    if (night->start_date != date)
+        return nb__fail(error, NB_E_ARGUMENT, 0,
+                        "no night session is open at %.*s: none starts on %04d-%02d-%02d, the next "
+                        "one starts on %04d-%02d-%02d at %02d:%02d",
+                        shown_bytes(text), text.data, date / 10000, date / 100 % 100, date % 100,
+                        year, month, day, hour_of(night->receipt_ns), minute_of(night->receipt_ns));
+    return nb__fail(error, NB_E_ARGUMENT, 0,
+                    "no night session is open at %.*s: the one that starts on %04d-%02d-%02d runs "
+                    "from %02d:%02d to %02d:%02d",
+                    shown_bytes(text), text.data, year, month, day, hour_of(night->receipt_ns),
+                    minute_of(night->receipt_ns), hour_of(night->end_ns), minute_of(night->end_ns));
+}
+
+nb_err nb__sim_at_parse(nb_span text, const nb_calendar *calendar, int64_t now_ns, int64_t *at_ns,
+                        nb_error *error)
+{
+    if (calendar == NULL)
+        calendar = nb_calendar_builtin();
+    nb_night night = nb_night_before(calendar, now_ns);
+    int date = night.start_date;
+    int64_t ns;
+    if (text.size_bytes == 5 || text.size_bytes == 8) {
+        if (!parse_time_of_day(text, &night, &ns))
+            return nb__fail(error, NB_E_ARGUMENT, 0,
+                            "\"%.*s\" is no time of day; give HH:MM or HH:MM:SS", shown_bytes(text),
+                            text.data);
+    } else if (nb__kst_parse(text, &ns)) {
+        nb__civil civil = nb__kst_civil(ns);
+        night = nb_night_at(calendar, ns);
+        /* the small hours belong to the evening before */
+        date = civil.hhmmss < 60000 ? nb__date_add(civil.date, -1) : civil.date;
+    } else {
+        return nb__fail(error, NB_E_ARGUMENT, 0,
+                        "\"%.*s\" is no time; give HH:MM, HH:MM:SS or 2026-11-20T18:00:00+09:00",
+                        shown_bytes(text), text.data);
+    }
+    if (nb_night_before(calendar, ns).phase == NB_PHASE_CLOSED)
+        return fail_closed(text, date, &night, error);
+    *at_ns = ns;
+    return NB_OK;
+}
