@@ -9,6 +9,7 @@ typedef struct arguments {
     const char *listen, *at;
     double hold_s, pingpong_s, pingpong_timeout_s;
     bool many_sessions, is_quiet;
+    nb__option_list refusals;
     nb__sim_config config;
 } arguments;
 
@@ -60,6 +61,10 @@ static int parse(arguments *a, int argc, char **argv)
         {"extra-fields", "N",
          "fields at the end of each record that no document has, as KIS adds them (default 0)",
          NB__OPTION_U32, &a->config.extra_fields, 0, 20},
+        {"refuse", "KEY=CODE",
+         "answer registrations of KEY with CODE, as B01612A40=OPSP8992; KEY * is every other key; "
+         "up to 16",
+         NB__OPTION_LIST, &a->refusals, 0, 0},
         {"truth", "FILE", "write each record made to FILE, one JSON a line", NB__OPTION_STRING,
          &a->config.truth_path, 0, 0},
         {"quiet", NULL, "do not log connects and refusals", NB__OPTION_FLAG, &a->is_quiet, 0, 0},
@@ -67,6 +72,23 @@ static int parse(arguments *a, int argc, char **argv)
     const nb__usage usage = {"sim", "[OPTIONS]", explanation, options, 0};
     size_t operand_count = 0;
     return nb__options_parse(&usage, argc, argv, NULL, &operand_count);
+}
+
+/* An answer a key: of two for one key, one would never be heard. */
+static nb_err settle_refusals(arguments *a, nb_error *error)
+{
+    for (size_t i = 0; i < a->refusals.count; i++) {
+        nb__sim_refusal *refusal = &a->config.refusals[i];
+        nb_err err = nb__sim_refusal_parse(nb__span(a->refusals.items[i]), refusal, error);
+        for (size_t j = 0; err == NB_OK && j < i; j++)
+            if (strcmp(a->config.refusals[j].tr_key, refusal->tr_key) == 0)
+                err = nb__fail(error, NB_E_ARGUMENT, 0, "%s is to be refused with %s already",
+                               refusal->tr_key, a->config.refusals[j].msg_cd);
+        if (err != NB_OK)
+            return nb__fail_in(error, "--refuse");
+        a->config.refusal_count++;
+    }
+    return NB_OK;
 }
 
 /* From what was typed to what the look-alike takes. */
@@ -77,12 +99,21 @@ static nb_err settle(arguments *a, nb_error *error)
     a->config.appkey_hold_ns = (int64_t)(a->hold_s * 1e9);
     a->config.pingpong_idle_ns = (int64_t)(a->pingpong_s * 1e9);
     a->config.pingpong_timeout_ns = (int64_t)(a->pingpong_timeout_s * 1e9);
-    nb_err err = NB_OK;
-    if (a->listen != NULL)
+    nb_err err = settle_refusals(a, error);
+    if (err == NB_OK && a->listen != NULL)
         err = nb__listen_parse(a->listen, &a->config.server.listen, error);
     if (err == NB_OK && a->at != NULL)
         err = nb__sim_at_parse(nb__span(a->at), NULL, nb__clock_real_ns(), &a->config.at_ns, error);
     return err;
+}
+
+static void warn_beyond_loopback(const nb__address *listen)
+{
+    if (!nb__host_is_loopback(listen->host))
+        nb__log(NB__LOG_WARN, "sim",
+                "--listen %s: others on the network can connect, and appkeys sent here travel "
+                "in clear\n  use made-up ones; 127.0.0.1 keeps it to this machine",
+                listen->host);
 }
 
 static void say_ready(nb__sim *sim, const nb__sim_config *config)
@@ -101,6 +132,7 @@ static void say_ready(nb__sim *sim, const nb__sim_config *config)
 static nb_err serve(nb__loop *loop, const nb__sim_config *config, nb_error *error)
 {
     nb__sim *sim;
+    warn_beyond_loopback(&config->server.listen);
     nb_err err = nb__loop_stop_on_signals(loop, error);
     if (err == NB_OK)
         err = nb__sim_open(loop, config, &sim, error);

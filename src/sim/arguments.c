@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a person types for the look-alike: session times. */
+/* What a person types for the look-alike: a session time, a registration to refuse. */
 #include "sim.h"
 #include <string.h>
 
@@ -79,5 +79,40 @@ nb_err nb__sim_at_parse(nb_span text, const nb_calendar *calendar, int64_t now_n
     if (nb_night_before(calendar, ns).phase == NB_PHASE_CLOSED)
         return fail_closed(text, date, &night, error);
     *at_ns = ns;
+    return NB_OK;
+}
+
+/* ---- refusals ---- */
+
+static bool is_code(nb_span text)
+{
+    uint64_t number;
+    return text.size_bytes == 8 && memcmp(text.data, "OPSP", 4) == 0 &&
+           nb__span_to_u64((nb_span){text.data + 4, 4}, &number);
+}
+
+nb_err nb__sim_refusal_parse(nb_span text, nb__sim_refusal *out, nb_error *error)
+{
+    const char *equals = text.size_bytes == 0 ? NULL : memrchr(text.data, '=', text.size_bytes);
+    if (equals == NULL)
+        return nb__fail(error, NB_E_ARGUMENT, 0,
+                        "\"%.*s\" is no refusal; give KEY=CODE, as B01612A40=OPSP8992",
+                        shown_bytes(text), text.data);
+    nb_span key = {text.data, (size_t)(equals - text.data)};
+    nb_span code = {equals + 1, text.size_bytes - key.size_bytes - 1};
+    nb__topic topic; /* any TR: what is asked is whether a registration can have this key */
+    if (!nb__topic_make(NB__SPAN("-"), key, &topic))
+        return nb__fail(error, NB_E_ARGUMENT, 0,
+                        "\"%.*s\" is no tr_key: 1-12 bytes, or * for every key", shown_bytes(key),
+                        key.data);
+    if (!is_code(code))
+        return nb__fail(error, NB_E_ARGUMENT, 0,
+                        "\"%.*s\" is no code of KIS's; give OPSP and four digits, as OPSP8992",
+                        shown_bytes(code), code.data);
+    if (strcmp(nb__opsp_at(nb__opsp_find(code))->rt_cd, "0") == 0)
+        return nb__fail(error, NB_E_ARGUMENT, 0, "%.*s is a success, no refusal", shown_bytes(code),
+                        code.data);
+    memcpy(out->tr_key, topic.tr_key, sizeof out->tr_key);
+    nb__span_copy(code, out->msg_cd, sizeof out->msg_cd);
     return NB_OK;
 }

@@ -226,33 +226,71 @@ static void secrets_of(const nb__sim_client *client, const char *tr_id, char iv[
     iv[16] = key[32] = '\0';
 }
 
-static void answer(nb__sim_client *client, nb__opsp code, const nb__topic *topic)
+static void answer(nb__sim_client *client, const nb__answer *said, const nb__topic *topic)
 {
     nb__sim *sim = client->sim;
     char iv[17], key[33];
     bool is_success =
-        topic != NULL && (code == NB__OPSP_SUBSCRIBED || code == NB__OPSP_UNSUBSCRIBED);
+        topic != NULL && (said->code == NB__OPSP_SUBSCRIBED || said->code == NB__OPSP_UNSUBSCRIBED);
     if (is_success)
         secrets_of(client, topic->tr_id, iv, key);
     else if (sim->config.is_talkative)
         nb__log(NB__LOG_INFO, "sim", "%s gets %s %s for %s %s", nb__peer_name(client->peer),
-                nb__opsp_at(code)->msg_cd, nb__opsp_at(code)->msg1,
-                topic == NULL ? "?" : topic->tr_id, topic == NULL ? "?" : topic->tr_key);
+                said->msg_cd, said->msg1, topic == NULL ? "?" : topic->tr_id,
+                topic == NULL ? "?" : topic->tr_key);
     nb__text_clear(&sim->answer);
-    nb__answer_print(code, topic, is_success ? iv : NULL, is_success ? key : NULL, &sim->answer);
+    nb__answer_print_as(said, topic, is_success ? iv : NULL, is_success ? key : NULL, &sim->answer);
     if (!sim->answer.is_failed)
         send_text(client, nb__text_view(&sim->answer));
 }
 
-static nb__opsp handle(nb__sim_client *client, const nb__request *request)
+static nb__answer words_of(nb__opsp code)
 {
+    const nb__opsp_row *row = nb__opsp_at(code);
+    nb__answer said = {.code = code};
+    nb__span_copy(nb__span(row->msg_cd), said.msg_cd, sizeof said.msg_cd);
+    nb__span_copy(nb__span(row->rt_cd), said.rt_cd, sizeof said.rt_cd);
+    nb__span_copy(nb__span(row->msg1), said.msg1, sizeof said.msg1);
+    return said;
+}
+
+static nb__answer words_of_refusal(const nb__sim_refusal *refusal)
+{
+    nb__opsp code = nb__opsp_find(nb__span(refusal->msg_cd));
+    if (code != NB__OPSP_COUNT)
+        return words_of(code);
+    nb__answer said = {.code = code, .rt_cd = "1", .msg1 = "UNKNOWN"};
+    nb__span_copy(nb__span(refusal->msg_cd), said.msg_cd, sizeof said.msg_cd);
+    return said;
+}
+
+/* NULL: registrations of the key are answered as they deserve. */
+static const nb__sim_refusal *find_refusal(const nb__sim_config *config, const char *tr_key)
+{
+    const nb__sim_refusal *every = NULL;
+    for (uint32_t i = 0; i < config->refusal_count; i++) {
+        if (strcmp(config->refusals[i].tr_key, tr_key) == 0)
+            return &config->refusals[i];
+        if (strcmp(config->refusals[i].tr_key, "*") == 0)
+            every = &config->refusals[i];
+    }
+    return every;
+}
+
+static nb__answer handle(nb__sim_client *client, const nb__request *request)
+{
+    const nb__topic *topic = &request->topic;
     nb__opsp code = begin_session(client, request->approval_key);
     if (code != NB__OPSP_COUNT)
-        return code;
-    if (!is_tr_id(request->topic.tr_id))
-        return NB__OPSP_BAD_TR_ID;
-    return request->is_register ? add_registration(client, &request->topic)
-                                : remove_registration(client, &request->topic);
+        return words_of(code);
+    const nb__sim_refusal *refusal =
+        request->is_register ? find_refusal(&client->sim->config, topic->tr_key) : NULL;
+    if (refusal != NULL)
+        return words_of_refusal(refusal);
+    if (!is_tr_id(topic->tr_id))
+        return words_of(NB__OPSP_BAD_TR_ID);
+    return words_of(request->is_register ? add_registration(client, topic)
+                                         : remove_registration(client, topic));
 }
 
 void nb__sim_client_message(void *self, nb__peer *peer, const nb__ws_event *event)
@@ -263,14 +301,17 @@ void nb__sim_client_message(void *self, nb__peer *peer, const nb__ws_event *even
         return;
     nb__request request;
     nb__opsp code;
+    nb__answer said;
     switch (nb__client_message_parse(event->payload, &request, &code)) {
     case NB__CLIENT_PINGPONG:
         break; /* alive() has seen it */
     case NB__CLIENT_INVALID:
-        answer(client, code, NULL);
+        said = words_of(code);
+        answer(client, &said, NULL);
         break;
     case NB__CLIENT_REQUEST:
-        answer(client, handle(client, &request), &request.topic);
+        said = handle(client, &request);
+        answer(client, &said, &request.topic);
         break;
     }
 }

@@ -189,6 +189,8 @@ static nb_err check_config(const nb__sim_config *config, nb_error *error)
     if (config->extra_fields > NB__SIM_EXTRA_FIELDS_MAX)
         return nb__fail(error, NB_E_ARGUMENT, 0, "extra fields: at most %d",
                         NB__SIM_EXTRA_FIELDS_MAX);
+    if (config->refusal_count > NB__SIM_REFUSALS_MAX)
+        return nb__fail(error, NB_E_ARGUMENT, 0, "refusals: at most %d", NB__SIM_REFUSALS_MAX);
     if (config->pingpong_idle_ns <= 0 || config->pingpong_timeout_ns <= 0)
         return nb__fail(error, NB_E_ARGUMENT, 0, "the times of PINGPONG have to be above 0");
     return NB_OK;

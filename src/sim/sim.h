@@ -11,6 +11,14 @@
 #include "kis/kis.h"
 #include "night/night.h"
 
+#define NB__SIM_REFUSALS_MAX 16
+
+/** How registrations of one key are answered; nothing is registered. */
+typedef struct nb__sim_refusal {
+    char tr_key[16]; /**< "*": those of every key that has no refusal of its own */
+    char msg_cd[9];  /**< "OPSP8992"; one that the OPSP table lacks: rt_cd "1", "UNKNOWN" */
+} nb__sim_refusal;
+
 /** Defaults stand behind the semicolons. */
 typedef struct nb__sim_config {
     nb__server_config server; /**< 127.0.0.1:31000 */
@@ -30,8 +38,10 @@ typedef struct nb__sim_config {
     uint32_t keys_max;
     const nb_calendar *calendar; /**< NULL: the built-in one */
     uint32_t extra_fields;       /**< at the end of each record, in no document, 0–20; 0 */
-    const char *truth_path;      /**< each record made, one JSON a line (tests); NULL: none */
-    bool is_talkative;           /**< log connects and refusals; false */
+    nb__sim_refusal refusals[NB__SIM_REFUSALS_MAX];
+    uint32_t refusal_count; /**< 0 */
+    const char *truth_path; /**< each record made, one JSON a line (tests); NULL: none */
+    bool is_talkative;      /**< log connects and refusals; false */
 } nb__sim_config;
 nb__sim_config nb__sim_config_default(void);
 
@@ -43,6 +53,13 @@ nb__sim_config nb__sim_config_default(void);
  */
 nb_err nb__sim_at_parse(nb_span text, const nb_calendar *calendar, int64_t now_ns, int64_t *at_ns,
                         nb_error *error);
+
+/**
+ * Read "KEY=CODE" for `refusals`.
+ *
+ * @retval NB_E_ARGUMENT  Not of that form, no tr_key, or no code that refuses.
+ */
+nb_err nb__sim_refusal_parse(nb_span text, nb__sim_refusal *out, nb_error *error);
 
 typedef struct nb__sim nb__sim;
 /**

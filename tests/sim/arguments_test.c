@@ -62,11 +62,56 @@ static void a_closed_time_is_told_with_that_night(void **state)
     assert_non_null(strstr(error.detail, "2026-11-19 runs from 18:50"));
 }
 
+static void refusals_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *tr_key, *msg_cd;
+    } good[] = {{"B01612A40=OPSP0007", "B01612A40", "OPSP0007"},
+                {"*=OPSP8996", "*", "OPSP8996"},
+                {"ABCDEFGHIJKL=OPSP4242", "ABCDEFGHIJKL", "OPSP4242"},
+                {"A=B=OPSP0017", "A=B", "OPSP0017"}};
+    for (size_t i = 0; i < NB__COUNT_OF(good); i++) {
+        guard text = guard_copy(good[i].text, strlen(good[i].text));
+        nb__sim_refusal refusal;
+        assert_int_equal(
+            nb__sim_refusal_parse((nb_span){text.data, text.size_bytes}, &refusal, NULL), NB_OK);
+        guard_free(&text);
+        assert_string_equal(refusal.tr_key, good[i].tr_key);
+        assert_string_equal(refusal.msg_cd, good[i].msg_cd);
+    }
+    static const struct {
+        const char *text, *says;
+    } bad[] = {{"", "KEY=CODE"},
+               {"B01612A40", "KEY=CODE"},
+               {"=OPSP0007", "no tr_key"},
+               {"ABCDEFGHIJKLM=OPSP0007", "no tr_key"},
+               {"A^B=OPSP0007", "no tr_key"},
+               {"B01612A40=", "no code"},
+               {"B01612A40=OPSP", "no code"},
+               {"B01612A40=OPSP00070", "no code"},
+               {"B01612A40=OPSP00x7", "no code"},
+               {"B01612A40=EGW00101", "no code"},
+               {"B01612A40=opsp0007", "no code"},
+               {"B01612A40=OPSP0000", "success"},
+               {"B01612A40=OPSP0001", "success"}};
+    for (size_t i = 0; i < NB__COUNT_OF(bad); i++) {
+        nb__sim_refusal refusal = {.tr_key = "as it was"};
+        nb_error error = {0};
+        assert_int_equal(nb__sim_refusal_parse(nb__span(bad[i].text), &refusal, &error),
+                         NB_E_ARGUMENT);
+        if (strstr(error.detail, bad[i].says) == NULL)
+            fail_msg("%s: %s", bad[i].text, error.detail);
+        assert_string_equal(refusal.tr_key, "as it was");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(session_times_are_read),
         cmocka_unit_test(a_closed_time_is_told_with_that_night),
+        cmocka_unit_test(refusals_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -338,8 +338,9 @@ static void each_request_gets_kis_s_answer(void **state)
     again = ask(c, approval, "1", "H0EUASP0", "NOSUCHCODE");
     ASSERT_CODE(again, SUBSCRIBED);
     assert_string_equal(again.key, answer.key); /* one a TR and session */
-    static const char *const no_tr_ids[] = {"nonsense", "NOSUCH",   "NOSUCH00",  "H1EUASP0",
-                                            "H0EUASP",  "H0EUASp0", "H0EUASP00", "D0EUASP0"};
+    static const char *const no_tr_ids[] = {"nonsense",  "NOSUCH",    "NOSUCH00",
+                                            "H1EUASP0",  "H0EUASP",   "H0EUASp0",
+                                            "H0EUASP00", "H0EUASP0x", "D0EUASP0"};
     for (size_t i = 0; i < NB__COUNT_OF(no_tr_ids); i++) {
         again = ask(c, approval, "1", no_tr_ids[i], "B01612A40");
         ASSERT_CODE(again, BAD_TR_ID);
@@ -388,6 +389,45 @@ static void bad_json_is_answered_and_survived(void **state)
         assert_string_equal(answer.tr_id, "(null)");
     }
     assert_false(c->is_closed);
+    client_free(c);
+    world_free(&w);
+}
+
+static void refuse(nb__sim_config *config, const char *text)
+{
+    nb__sim_refusal *refusal = &config->refusals[config->refusal_count++];
+    assert_int_equal(nb__sim_refusal_parse(nb__span(text), refusal, NULL), NB_OK);
+}
+
+static void a_refused_key_is_not_registered(void **state)
+{
+    (void)state;
+    nb__sim_config config = config_new();
+    refuse(&config, "*=OPSP4242");
+    refuse(&config, "B01612A40=OPSP0007");
+    refuse(&config, "B01612A42=OPSP8992");
+    world w = world_new(&config);
+    char approval[NB__APPROVAL_KEY_MAX + 1];
+    approve(&w, "APPKEY", approval);
+    client *c = connect_client(&w);
+    nb__answer answer = ask(c, "no such key", "1", "H0EUASP0", "B01612A40");
+    ASSERT_CODE(answer, BAD_APPROVAL); /* the session comes first */
+    for (int i = 0; i < 2; i++) {      /* however often */
+        answer = ask(c, approval, "1", "H0EUASP0", "B01612A40");
+        ASSERT_CODE(answer, INTERNAL);
+        assert_string_equal(answer.tr_key, "B01612A40");
+    }
+    answer = ask(c, approval, "1", "H0EUASP0", "B01612A42");
+    ASSERT_CODE(answer, BAD_TR_KEY);
+    assert_string_equal(answer.tr_id, "(null)");
+    answer = ask(c, approval, "1", "H0MFASP0", "A01612");
+    assert_string_equal(answer.msg_cd, "OPSP4242");
+    assert_string_equal(answer.rt_cd, "1");
+    assert_string_equal(answer.msg1, "UNKNOWN");
+    assert_int_equal(answer.reaction, NB__REACT_UNKNOWN);
+    answer = ask(c, approval, "2", "H0EUASP0", "B01612A40");
+    ASSERT_CODE(answer, NOT_SUBSCRIBED);
+    assert_null(next_text(c, '0', 200 * NB__NS_PER_MS));
     client_free(c);
     world_free(&w);
 }
@@ -692,6 +732,9 @@ static void bad_configurations_are_refused(void **state)
     config.at_ns = nb__kst_ns(20261120, 120000);
     assert_int_equal(nb__sim_open(loop, &config, &sim, &error), NB_E_ARGUMENT);
     config = config_new();
+    config.refusal_count = NB__SIM_REFUSALS_MAX + 1;
+    assert_int_equal(nb__sim_open(loop, &config, &sim, &error), NB_E_ARGUMENT);
+    config = config_new();
     config.truth_path = "/nonexistent/truth";
     assert_int_equal(nb__sim_open(loop, &config, &sim, &error), NB_E_SYSTEM);
     assert_non_null(strstr(error.detail, "/nonexistent/truth"));
@@ -706,6 +749,7 @@ int main(void)
         cmocka_unit_test(masters_are_in_kis_s_formats),
         cmocka_unit_test(each_request_gets_kis_s_answer),
         cmocka_unit_test(bad_json_is_answered_and_survived),
+        cmocka_unit_test(a_refused_key_is_not_registered),
         cmocka_unit_test(the_42nd_registration_is_refused_and_the_41_go_on),
         cmocka_unit_test(one_session_an_appkey),
         cmocka_unit_test(any_approval_key_when_asked_for),
