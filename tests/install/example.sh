@@ -33,7 +33,7 @@ gcc "${flags[@]}" $(pkg-config --cflags --libs nightbook) -o "$work/book-pkgconf
 gcc "${flags[@]}" $(pkg-config --static --cflags --libs nightbook | sed 's/-lnightbook/-l:libnightbook.a/') \
     -o "$work/book-pkgconfig-static"
 for kind in shared static; do
-    cmake -S "$work/examples" -B "$work/cmake-$kind" -DCMAKE_PREFIX_PATH="$prefix" -DNIGHTBOOK="$kind" \
+    cmake -G Ninja -S "$work/examples" -B "$work/cmake-$kind" -DCMAKE_PREFIX_PATH="$prefix" -DNIGHTBOOK="$kind" \
         >"$work/cmake.log" 2>&1 && cmake --build "$work/cmake-$kind" >>"$work/cmake.log" 2>&1 ||
         fail "$(cat "$work/cmake.log")"
     mv "$work/cmake-$kind/book" "$work/book-cmake-$kind"
