@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "gateway/gateway.h"
 #include "sim/sim.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,11 +313,11 @@ static void say_ready(server *s)
     const char *key = s->arguments.client_keys.count > 0 ? "/+key=YOUR_KEY" : "";
     fprintf(stderr,
             "%s listening ws://%s%s%s\n"
-            "  see it move:  nightbook tap ws://%s%s --codes %s\n"
+            "  see it move:  %s tap ws://%s%s --codes %s\n"
             "  status:       http://%s/\n",
             nb__feed_kind_banner(nb__plant_clock(s->plant)->kind), place,
-            has_code ? "  at the money: H0EUASP0 " : "", code, place, key, has_code ? code : "'*'",
-            place);
+            has_code ? "  at the money: H0EUASP0 " : "", code, program_invocation_name, place, key,
+            has_code ? code : "'*'", place); /* to paste: as this program was called itself */
     if (!s->is_sim)
         fprintf(stderr, "  feed:         %s, %s\n", nb__plant_feed_name(s->plant),
                 nb__plant_is_up(s->plant) ? "up" : nb__session_reason(nb__plant_session(s->plant)));
