@@ -24,6 +24,7 @@ typedef enum nb_error_class {
     NB_CLASS_FATAL = 70,  /**< a defect of nightbook; exit 70 */
     NB_CLASS_SYSTEM = 71, /**< the operating system refused; exit 71 */
     NB_CLASS_RETRY = 75,  /**< may go through later; exit 75 */
+    NB_CLASS_CONFIG = 78, /**< the configuration is broken or incomplete; exit 78 */
     NB_CLASS_PEER = 76 /**< the other end of a connection broke the protocol or refused; exit 76 */
 } nb_error_class;
 
@@ -44,6 +45,7 @@ typedef enum nb_error_class {
     X(E_SCHEMA, -18, DATA, "the schema file is not valid")                                         \
     X(E_MASTER, -19, DATA, "the master file is not valid")                                         \
     X(E_CALENDAR, -20, DATA, "the holiday file is not valid")                                      \
+    X(E_CONFIG, -21, CONFIG, "the configuration is not valid")                                     \
     X(E_PROTOCOL, -30, PEER, "the peer broke the protocol")                                        \
     X(E_REFUSED, -31, PEER, "the peer refused")                                                    \
     X(E_CLOSED, -32, PEER, "the peer closed the connection")                                       \
@@ -65,7 +67,7 @@ typedef struct nb_error {
     nb_err code;
     size_t offset_bytes; /**< of the first byte not accepted, in the input of the call; 0 where
                             there is none */
-    char detail[160];    /**< a sentence for people, NUL-terminated; never holds a secret */
+    char detail[256];    /**< a sentence for people, NUL-terminated; never holds a secret */
 } nb_error;
 
 /** @return "NB_E_FIELD" and the like; "NB_E_?" for a number that is no error. Static. */

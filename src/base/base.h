@@ -126,8 +126,24 @@ typedef enum nb__log_level {
     NB__LOG_ERROR
 } nb__log_level;
 void nb__log_set_level(nb__log_level least);
-/** `nightbook: [warning: ]ROOM: sentence`. A second line, after '\n', is for what happens next and
- * what the reader can do; it is indented. At most 1 KiB, made printable. */
+typedef enum nb__log_form {
+    NB__LOG_WORDS, /**< `nightbook: [warning: ]ROOM: sentence`, hints indented: one-shot commands */
+    NB__LOG_KEYVALUE, /**< `time=… level=warning room=feed msg="…" hint="…"`, one line an event:
+                         serve, sim */
+    NB__LOG_JSON      /**< the same as one JSON object */
+} nb__log_form;
+/** Once, at the start. Under systemd (JOURNAL_STREAM names our stderr) a line begins with its
+ * priority `<4>` and has no time. */
+void nb__log_set_form(nb__log_form form);
+/** From here on every occurrence of `secret` (≥ 4 bytes) in any line becomes `***`. At most 64;
+ * copies, wiped at exit. A second defence: no caller logs one. */
+void nb__log_hide(const char *secret);
+/**
+ * One event. A second line, after '\n', is the hint: what happens next and what the reader can do.
+ * At most 1 KiB, made printable. Rate-limited by the distinct-error rule: a warning or error whose
+ * format was told 10 times within a minute is counted, and told again with `repeated=N` when the
+ * minute is over.
+ */
 void nb__log(nb__log_level level, const char *room, const char *format, ...) NB__PRINTF(3, 4);
 
 #endif

@@ -26,6 +26,9 @@ typedef struct nb__gateway_config {
     int64_t pingpong_timeout_ns; /**< 100 s */
     int64_t answer_wait_ns;      /**< 900 ms: after that SUBSCRIBE SUCCESS is given and status says
                                     pending */
+    int64_t on_loss_ns; /**< the link down for so long: clients are closed with 1012 and the next
+                           ones answered 503 until it is up, as at KIS; INT64_MAX: they are kept.
+                           Default 30 s */
     const char *allowed_hosts[16]; /**< names beside the listen address and localhost */
     const char *allowed_origins[16];
     const char *client_keys[NB__CLIENT_KEYS_MAX]; /**< required beyond loopback */
@@ -49,6 +52,8 @@ typedef struct nb__gateway_counters {
         conflated, slow_closed, refused_host, refused_origin, refused_key, requests,
         requests_invalid, pingpongs, idle_closed,
         clock_closed,     /**< closed with 1012: the feed's clock is another one */
+        loss_closed,      /**< closed with 1012: the feed is lost */
+        loss_refused,     /**< upgrades answered 503 meanwhile */
         dropped_too_long, /**< messages longer than a quarter of the ring */
         last_bytes;       /**< held as last values */
 } nb__gateway_counters;

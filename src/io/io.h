@@ -178,13 +178,24 @@ typedef struct nb__link_handler {
      * afterwards. */
     void (*closed)(void *self, const nb_error *error);
 } nb__link_handler;
+typedef struct nb__link_options {
+    int64_t timeout_ns;
+    const char
+        *numeric; /**< connect to this number ("210.107.75.39" or with ":PORT") and look nothing up;
+                     NULL or "": the address's own host. The Host header stays the address's. */
+    uint16_t refused_port; /**< never connect to this port of this machine (loopback or any own
+                              interface): our own listener; 0: none */
+    bool refuses_loopback; /**< nor to any port of it: a name that a hosts file points here */
+    int64_t
+        user_timeout_ns; /**< TCP_USER_TIMEOUT, and keep-alive at a third of it; 0: the system's */
+} nb__link_options;
 /**
  * Connect and upgrade in the background, all within timeout_ns. Reads up to 1 MiB a turn. What
- * fails on the way is told by closed(), at a turn's end. Looking up a name may block (a number
- * never does); all its addresses are tried.
+ * fails on the way is told by closed(), at a turn's end. A name is looked up by a helper thread, so
+ * that the loop never waits; all its addresses are tried.
  * @retval NB_E_ARGUMENT  TLS asked for.
  */
-nb_err nb__link_open(nb__loop *loop, const nb__address *address, int64_t timeout_ns,
+nb_err nb__link_open(nb__loop *loop, const nb__address *address, const nb__link_options *options,
                      const nb__link_handler *handler, nb__link **out, nb_error *error);
 void nb__link_send(nb__link *link, nb__ws_opcode opcode,
                    nb_span payload); /**< masked; TEXT and PONG */
@@ -208,7 +219,45 @@ nb_err nb__fetch_start(nb__loop *loop, const char *method, const nb__address *ad
                        nb_error *error);
 void nb__fetch_cancel(nb__fetch *fetch); /**< without a callback */
 
+/* ---- appkey lock: one session an appkey on this machine ---- */
+
+typedef struct nb__appkey_lock nb__appkey_lock;
+/**
+ * Take the lock of an appkey across all processes and users of this machine (an abstract socket
+ * named by its hash), and of its state file `DIRECTORY/appkey-HASH.state` (made 0600, room
+ * preallocated so that a full disk cannot keep it from being written). Ends with the process,
+ * however that ends.
+ *
+ * @param[out] memory  What the file held; empty when new.
+ * @retval NB_E_BUSY    Held: detail says by which process (pid, name, user), since when.
+ * @retval NB_E_SYSTEM  The directory or file cannot be made or written.
+ */
+nb_err nb__appkey_lock_take(const char *directory, const char *appkey, nb__appkey_lock **out,
+                            nb__text *memory, nb_error *error);
+/** In place, with a checksum: one pwrite, so that a crash in it is seen and not misread. */
+nb_err nb__appkey_lock_save(nb__appkey_lock *lock, nb_span memory, nb_error *error);
+void nb__appkey_lock_free(nb__appkey_lock *lock);
+/** 16 hex digits of SHA-256: names an appkey in files and logs without telling it. */
+void nb__appkey_hash(const char *appkey, char out[17]);
+
+/* ---- child: run the user's program with a few bytes on stdin ---- */
+/** /bin/sh -c COMMAND, environment without KIS_*, stdout and stderr to ours; killed after
+ * timeout_ns. `input` ≤ 4 KiB. `done` may be NULL; `status` as of waitpid(). */
+nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t timeout_ns,
+                     void (*done)(void *self, int status), void *self, nb_error *error);
+
 /* ---- files ---- */
+/** Write `path` whole or not at all: temporary name beside it, fsync, rename, fsync of the
+ * directory. */
+nb_err nb__file_write(const char *path, nb_span content, unsigned mode, nb_error *error);
+/** Make a directory and its parents, mode 0700. */
+nb_err nb__directory_make(const char *path, nb_error *error);
+/** XDG places with /nightbook appended: what = "config", "state", "data". @return false: no HOME.
+ */
+bool nb__xdg_path(const char *what, char *out, size_t capacity_bytes);
+/** Read a file with secrets: refused with the command that mends it when others may read it or it
+ * is another user's. */
+nb_err nb__file_read_secret(const char *path, size_t size_max, nb__text *out, nb_error *error);
 /** Read a whole file, "-" is stdin. @retval NB_E_SYSTEM  path and reason in detail. */
 nb_err nb__file_read(const char *path, size_t size_max, nb__text *out, nb_error *error);
 /** Fill with bytes from the kernel's generator: keys, nonces, masks. */

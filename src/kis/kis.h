@@ -198,6 +198,18 @@ typedef struct nb__approval_answer {
     char approval_key[NB__APPROVAL_KEY_MAX + 1]; /**< "" on refusal */
     char error_code[16], error_text[160];        /**< EGW00103 …; from error_code or msg_cd */
 } nb__approval_answer;
+/** How soon an approval that failed may be tried again. */
+typedef enum nb__approval_class {
+    NB__APPROVAL_RETRY,   /**< no answer, 5xx, EGW00300, 00301: as any failed connection */
+    NB__APPROVAL_PACED,   /**< EGW00133, 00201: too often; after a minute */
+    NB__APPROVAL_LOCKED,  /**< EGW00103, 00105 and what is unknown: wrong, or locked out although
+                             right;  1, 5, 15, 30, 60 min */
+    NB__APPROVAL_REFUSED, /**< EGW00206, 00207, 02004, 00101 …: the user must act; 60 min */
+    NB__APPROVAL_CLOSED   /**< EGW00302: outside hours; 5 min */
+} nb__approval_class;
+const char *nb__approval_class_name(nb__approval_class class_);
+/** `status`: HTTP's; `error_code` may be "". `*advice`: what the user can do, for people. */
+nb__approval_class nb__approval_class_of(int status, const char *error_code, const char **advice);
 /** @retval NB_E_JSON  Neither a key nor an error in it. */
 nb_err nb__approval_answer_parse(nb_span body, nb__approval_answer *out, nb_error *error);
 

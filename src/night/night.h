@@ -40,6 +40,24 @@ int64_t nb__session_clock_at(const nb__session_clock *clock, int64_t real_ns);
 size_t nb__session_clock_print(char out[128], const nb__session_clock *clock, int64_t real_ns);
 /** Read the header's value, received at `real_ns`. @return false: not valid, `*out` unchanged. */
 bool nb__session_clock_parse(nb_span value, int64_t real_ns, nb__session_clock *out);
+/* ---- hours: when a session to KIS is wanted ---- */
+typedef enum nb__hours {
+    NB__HOURS_NIGHT, /**< from 5 minutes before order receipt (17:45; 18:45 on CSAT day) to 06:15 */
+    NB__HOURS_DAY,   /**< 08:30–16:00 of business days */
+    NB__HOURS_BOTH,
+    NB__HOURS_ALWAYS
+} nb__hours;
+const char *nb__hours_name(nb__hours hours);
+bool nb__hours_parse(nb_span text, nb__hours *out);
+typedef struct nb__opening {
+    bool is_open;
+    int64_t changes_ns; /**< UTC; when it next opens or closes; INT64_MAX: never */
+    int session_id;     /**< changes with each night (and day): a fresh approval key for each */
+} nb__opening;
+nb__opening nb__opening_at(const nb_calendar *calendar, nb__hours hours, int64_t utc_ns);
+/** The next 07:50 KST, when KIS ends every link. */
+int64_t nb__forced_stop_after(int64_t utc_ns);
+
 /** "2026-11-20T18:00:00.000+09:00" (fraction optional) to UTC ns. */
 bool nb__kst_parse(nb_span text, int64_t *utc_ns);
 

@@ -41,13 +41,4 @@ void nb__masters_start(nb__masters *masters, int night);
 /** A file ("fo_eurex_code.mst.zip") as it came. Empty: it is not there. */
 nb_span nb__masters_zip(const nb__masters *masters, nb_span name);
 
-/**
- * The codes worth a registration, best first: the front KOSPI200 future, then options by expiry
- * rank and distance from the money (nearest.c).
- *
- * @param[out] out  Room for master->count pointers into the master.
- * @return how many.  Cost: allocates; 0 when memory is exhausted.
- */
-size_t nb__nearest(const nb__master *master, const nb__instrument **out);
-
 #endif

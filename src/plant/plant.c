@@ -198,7 +198,7 @@ static bool want_own(nb__plant *plant, const nb__instrument *row)
     if (!nb__topic_make(nb__span(tr_id), nb__span(row->code), &topic))
         return true;
     uint32_t index = nb__topics_intern(plant->topics, &topic);
-    return index != NB__TOPIC_NONE && nb__session_want(plant->feed.session, index, NB__WANT_OWN,
+    return index != NB__TOPIC_NONE && nb__session_want(plant->feed.session, index, NB__WANT_WINDOW,
                                                        nb__loop_mono_ns(plant->feed.loop)) == NB_OK;
 }
 

@@ -11,10 +11,13 @@
 
 #include "base/base.h"
 #include "book/book.h"
+#include "evidence/evidence.h"
 #include "io/io.h"
 #include "kis/kis.h"
 #include "night/night.h"
+#include "plan/plan.h"
 #include "session/session.h"
+#include "symbols/symbols.h"
 
 typedef struct nb__record {
     uint32_t topic; /**< NB__TOPIC_NONE: no valid key, or the topic table is full */
@@ -26,6 +29,7 @@ typedef struct nb__plant_frame {
     nb_span bytes; /**< the whole message: the wire's bytes (what is not UTF-8 replaced by '?') */
     nb_frame head;
     int64_t recv_ns; /**< UTC */
+    uint32_t feed;   /**< which appkey's link it came over */
     bool is_split;   /**< records are known; else records[0] holds the first key's topic and the
                         payload */
     bool is_one_key; /**< all records are of records[0].topic: pass the frame as it came */
@@ -39,6 +43,7 @@ typedef enum nb__mark_kind {
 } nb__mark_kind;
 typedef struct nb__mark {
     nb__mark_kind kind;
+    uint32_t feed; /**< which appkey's link */
     int64_t recv_ns;
     const char *reason;
 } nb__mark;
@@ -52,20 +57,45 @@ typedef struct nb__sink {
     void (*registration)(void *self, uint32_t topic);
 } nb__sink;
 
-typedef struct nb__plant_config {
-    nb__address feed;        /**< ws://HOST:PORT/… of a KIS-protocol server */
-    nb__feed_kind feed_kind; /**< as stated or asked for; a Nightbook-Clock header corrects OTHER */
+/** An appkey's way to KIS. Borrowed texts outlive the plant; secrets are never logged. */
+typedef struct nb__live_config {
+    const char *appkey, *secret;
+    nb__address approval;    /**< https://…/oauth2/Approval; http only on loopback */
+    const char *ca_file;     /**< NULL: the system's */
+    const char *ops_address; /**< number to connect to instead of looking the name up; NULL */
+    bool is_builtin; /**< KIS's own address: whatever answers as a nightbook there is refused, and
+                        so is a loopback address */
+    nb__hours hours;
+    const char *state_directory; /**< lock and memory of the appkey */
+} nb__live_config;
+
+typedef struct nb__feed_config {
+    const char *name;    /**< label for status and logs, "main"; NULL: the address */
+    nb__address address; /**< ws://HOST:PORT/… of a KIS-protocol server */
+    nb__feed_kind kind;  /**< as stated or asked for; a Nightbook-Clock header corrects OTHER, and
+                            LIVE  when the address is not KIS's own */
     nb__session_config session;
-    uint32_t topics_max;   /**< default 65536 */
-    uint32_t own_keys_max; /**< register so many codes nearest the money from the feed's master; 0:
-                              none */
+    const nb__live_config *live; /**< NULL: a server on this machine, with its own approval */
+} nb__feed_config;
+
+typedef struct nb__plant_config {
+    const nb__feed_config *feeds; /**< one for each appkey; borrowed for the call */
+    uint32_t feed_count;          /**< 1–NB__PLAN_SESSIONS_MAX */
+    nb__plan_config plan;
+    uint32_t topics_max; /**< default 65536 */
     const nb_calendar *calendar;
+    const char *master_directory;   /**< live: where the masters are kept, with their last good
+                                       copies; NULL: from   the feed's own server */
+    nb__address master_address;     /**< live: https://…/common/master/; host "": never fetched */
+    uint16_t listen_port;           /**< our own listener: never connected to; 0 */
+    const char *evidence_directory; /**< evidence-YYYYMMDD.json is kept here; NULL: not kept */
 } nb__plant_config;
 
 typedef struct nb__plant nb__plant;
+/** @retval NB_E_BUSY  Another process of this machine holds an appkey; who, in detail. */
 nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant **out,
                       nb_error *error);
-/** Close the link politely and stay away; nb__plant_is_up() tells when that is done (within 1 s).
+/** Close the links politely and stay away; nb__plant_is_up() tells when that is done (within 1 s).
  */
 void nb__plant_shutdown(nb__plant *plant);
 void nb__plant_close(nb__plant *plant);
@@ -73,7 +103,31 @@ void nb__plant_add_sink(nb__plant *plant, const nb__sink *sink); /**< at most 4 
 
 /** A frame from a feed. Public for tests and replays: the plant's whole effect depends on these
  * bytes and times. */
-void nb__plant_on_message(nb__plant *plant, char *text, size_t size_bytes, int64_t recv_ns);
+void nb__plant_on_message(nb__plant *plant, uint32_t feed, char *text, size_t size_bytes,
+                          int64_t recv_ns);
+
+/* ---- what happened, for those who tell people (notify) ---- */
+typedef enum nb__notice_kind {
+    NB__NOTICE_LINK_LOST, /**< down for over 60 s within its hours */
+    NB__NOTICE_LINK_BACK, /**< … and up again */
+    NB__NOTICE_BREAKER,   /**< the connect budget is spent */
+    NB__NOTICE_IN_USE,    /**< OPSP8996 */
+    NB__NOTICE_REFUSED,   /**< KIS refuses a slot or a key */
+    NB__NOTICE_APPROVAL,  /**< no approval key, and the user must act or minutes are waited */
+    NB__NOTICE_DRIFT,     /**< a TR came with another width than known */
+    NB__NOTICE_DISK,
+    NB__NOTICE_REPORT /**< a night's report is ready */
+} nb__notice_kind;
+const char *nb__notice_name(nb__notice_kind kind); /**< "link_lost" … */
+typedef struct nb__notice {
+    nb__notice_kind kind;
+    int64_t recv_ns;
+    const char *feed;   /**< label */
+    const char *detail; /**< words, scrubbed */
+} nb__notice;
+/** At most one listener. */
+void nb__plant_on_notice(nb__plant *plant, void (*tell)(void *self, const nb__notice *notice),
+                         void *self);
 
 /* ---- for the gateway ---- */
 nb__topics *nb__plant_topics(nb__plant *plant);
@@ -83,25 +137,43 @@ const nb__books *nb__plant_books(const nb__plant *plant);
 nb_err nb__plant_want(nb__plant *plant, uint32_t topic);
 void nb__plant_release(nb__plant *plant, uint32_t topic);
 const nb__registration *nb__plant_registration(const nb__plant *plant, uint32_t topic);
-bool nb__plant_is_up(const nb__plant *plant);
+const nb__plan *nb__plant_plan(const nb__plant *plant);
+bool nb__plant_is_up(const nb__plant *plant); /**< every feed that is not resting is up */
+/** How long the feed that has been down longest (and is not resting) is down; 0: none is. */
+int64_t nb__plant_down_ns(const nb__plant *plant);
 const nb__master *nb__plant_master(const nb__plant *plant); /**< empty until it is loaded */
+const nb__symbols *
+nb__plant_symbols(const nb__plant *plant); /**< of that master; NULL until then */
 /** A master file ("fo_eurex_code.mst.zip") as the feed's server gave it, valid until the next turn.
  * Empty: it has none. */
 nb_span nb__plant_master_zip(const nb__plant *plant, nb_span name);
 /** An option code at the money by the master, to paste; "" until it is loaded. */
 const char *nb__plant_atm_code(const nb__plant *plant);
 const nb_calendar *nb__plant_calendar(const nb__plant *plant);
+const nb__evidence *nb__plant_evidence(const nb__plant *plant); /**< NULL: not kept */
 
 const nb__session_clock *nb__plant_clock(const nb__plant *plant);
 
+/** One appkey's link, for status. */
+typedef struct nb__feed_view {
+    const char *name, *address; /**< label; ws://HOST:PORT */
+    char appkey_hash[17];       /**< "" when not live */
+    const nb__session *session;
+    bool is_up, is_live;
+} nb__feed_view;
+uint32_t nb__plant_feed_count(const nb__plant *plant);
+nb__feed_view nb__plant_feed_at(const nb__plant *plant, uint32_t feed);
+/** All feeds in a few words: the address of the only one, or "3 appkeys at ws://…". */
+const char *nb__plant_feed_name(const nb__plant *plant);
+/** Why not all are up; "" when they are. */
+const char *nb__plant_reason(const nb__plant *plant);
+
 typedef struct nb__plant_counters {
     uint64_t frames, records, bytes, frames_unsplit, records_bad, records_drifted, frames_encrypted,
-        frames_unknown_tr, bytes_scrubbed, topics_refused, other_messages;
+        frames_unknown_tr, bytes_scrubbed, topics_refused, other_messages, codes_unknown;
 } nb__plant_counters;
 extern const nb__metric nb__plant_metrics[];
 extern const size_t nb__plant_metric_count;
 const nb__plant_counters *nb__plant_count(const nb__plant *plant);
-const nb__session *nb__plant_session(const nb__plant *plant);
-const char *nb__plant_feed_name(const nb__plant *plant);
 
 #endif

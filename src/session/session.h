@@ -8,7 +8,10 @@
  * sockets, HTTP, clocks, the data. The caller feeds events with a monotonic time and does what
  * nb__session_next() asks for.
  *
- *     IDLE ─▶ APPROVING ─▶ CONNECTING ─▶ UP ─▶ (lost) ─▶ WAITING ─▶ APPROVING …
+ *     IDLE ─▶ APPROVING ─▶ CONNECTING ─▶ UP ─▶ (lost) ─▶ WAITING ─▶ CONNECTING …
+ *
+ * The approval key is kept for a night: a fresh one at a night's first connect, after OPSP0011
+ * (once), and when the old one is a day old.
  */
 #ifndef NB_SESSION_H
 #define NB_SESSION_H
@@ -29,8 +32,9 @@ const char *nb__registration_state_name(nb__registration_state state);
 /** Who wants a registration; a higher one takes the slot of a lower one. */
 typedef enum nb__want {
     NB__WANT_NOBODY,
-    NB__WANT_OWN,    /**< nightbook's own choice: keys nearest the money */
+    NB__WANT_WINDOW, /**< nightbook's own choice: strikes around the money; yields to clients */
     NB__WANT_CLIENT, /**< at least one client asked */
+    NB__WANT_PINNED  /**< named in the configuration; never yields */
 } nb__want;
 
 typedef struct nb__session_config {
@@ -44,10 +48,13 @@ typedef struct nb__session_config {
     int64_t linger_ns;         /**< how long an unwanted registration stays */
     int64_t backoff_min_ns,
         backoff_max_ns; /**< doubled each failure, ± 20 % jitter; reset after data flowed 30 s */
-    int64_t in_use_wait_ns; /**< after OPSP8996, ≥ 60 s */
+    int64_t in_use_wait_ns; /**< after OPSP8996, ≥ 60 s; longer each time in a row, to 10 min */
+    uint32_t connects_max;  /**< connect budget: so many attempts (an approval or a connection) */
+    int64_t
+        connects_window_ns; /**< … within so long; then the breaker is open. connects_max 0: none */
     uint64_t seed;          /**< jitter */
 } nb__session_config;
-/** KIS's manners: 41, 'P', PONG, 80 ms, 10 s, 45 s, 10 min, 1–60 s, 60 s. */
+/** KIS's manners: 41, 'P', PONG, 80 ms, 10 s, 45 s, 10 min, 1–60 s, 60 s, 4 in 10 min. */
 nb__session_config nb__session_config_default(void);
 
 typedef enum nb__session_state {
@@ -55,7 +62,8 @@ typedef enum nb__session_state {
     NB__SESSION_APPROVING,
     NB__SESSION_CONNECTING,
     NB__SESSION_UP,
-    NB__SESSION_WAITING
+    NB__SESSION_WAITING,
+    NB__SESSION_RESTING /**< outside its hours: no link is wanted */
 } nb__session_state;
 const char *nb__session_state_name(nb__session_state state);
 
@@ -67,14 +75,19 @@ void nb__session_free(nb__session *session);
 
 /* ---- what the caller wants ---- */
 /**
- * Want a topic. Raises who wants it; takes a free slot, else a lingering one, else an OWN one
- * farther down the list (when `who` is CLIENT).
+ * Want a topic, also for one more reason. Takes a free slot, else a lingering one, else that of the
+ * WINDOW topic with the highest rank (when `who` is CLIENT or PINNED), else, for PINNED, of a
+ * client's. Asked for in the order PINNED, CLIENT, WINDOW by rank; after a reconnect too.
+ *
+ * @param rank  WINDOW only: how far from the money; wanting it again gives it a new rank.
  * @retval NB_OK       pending, confirmed, or back from lingering; see nb__session_registration().
  * @retval NB_E_LIMIT  every slot is held by someone as important: answer OPSP0008.
  */
-nb_err nb__session_want(nb__session *session, uint32_t topic, nb__want who, int64_t now_ns);
-/** The last client left: falls back to OWN when that was wanted too, else lingers. */
-void nb__session_release(nb__session *session, uint32_t topic, int64_t now_ns);
+nb_err nb__session_want(nb__session *session, uint32_t topic, nb__want who, uint32_t rank,
+                        int64_t now_ns);
+/** One reason less (the last client left, the window moved on). Without any, a client's topic
+ * lingers; one of ours is given back. */
+void nb__session_release(nb__session *session, uint32_t topic, nb__want who, int64_t now_ns);
 
 typedef struct nb__registration {
     nb__registration_state state;
@@ -84,16 +97,47 @@ typedef struct nb__registration {
 /** Valid until the next call. */
 const nb__registration *nb__session_registration(const nb__session *session, uint32_t topic);
 uint32_t nb__session_slots_used(const nb__session *session);
+/** How many more could be wanted now without taking a slot from one who wants it: free and
+ * lingering ones, within the limit that the server last showed. */
+uint32_t nb__session_slots_free(const nb__session *session);
+
+/* ---- hours: the caller knows the calendar ---- */
+/** No link is wanted; one that is up is closed politely. `until` is for people ("until Mon 17:45").
+ */
+void nb__session_rest(nb__session *session, const char *until, int64_t now_ns);
+/** The hours begin: connect, with a fresh approval key. A new session is awake. */
+void nb__session_wake(nb__session *session, int64_t now_ns);
+/** KIS ends every link at about this time (07:50): a loss now is none of anyone's failure, and the
+ * next try waits until it is over. */
+void nb__session_expect_stop(nb__session *session, int64_t until_ns);
+
+/* ---- what outlives the process: the connect budget, waits, approval back-off; no secret ---- */
+/** One line of text, ≤ 1 KiB, in real time; see session.c for its form. */
+void nb__session_memory_print(const nb__session *session, int64_t now_ns, int64_t now_real_ns,
+                              nb__text *out);
+/**
+ * Before the first nb__session_next(). A clock that went back never shortens a wait by more than it
+ * moved, nor makes one longer than the longest there is.
+ * @retval NB_E_FRAME  Not understood: the budget counts as spent just now, so that a broken file
+ * never makes connects faster.
+ */
+nb_err nb__session_memory_parse(nb__session *session, nb_span text, int64_t now_ns,
+                                int64_t now_real_ns, nb_error *error);
 
 /* ---- what happened ---- */
 void nb__session_on_approved(nb__session *session, const char *approval_key, int64_t now_ns);
-void nb__session_on_approval_failed(nb__session *session, const char *reason, int64_t now_ns);
+/** `class_`: how long to wait (kis.h). The words of a server may be given as they are. */
+void nb__session_on_approval_failed(nb__session *session, nb__approval_class class_,
+                                    const char *reason, int64_t now_ns);
 void nb__session_on_opened(nb__session *session, int64_t now_ns);
 void nb__session_on_alive(nb__session *session, int64_t now_ns); /**< any frame */
 /** @return true: data, the caller passes it on. False: control, dealt with (an answer, PINGPONG,
  * unknown JSON). */
 bool nb__session_on_message(nb__session *session, nb_span text, int64_t now_ns);
 void nb__session_on_closed(nb__session *session, const char *reason, int64_t now_ns);
+
+/** The memory could not be written: from here on attempts keep the budget's mean distance. */
+void nb__session_on_unsaved(nb__session *session, int64_t now_ns);
 
 /* ---- what to do next ---- */
 typedef enum nb__action_kind {
@@ -104,7 +148,9 @@ typedef enum nb__action_kind {
     NB__ACT_SEND_PONG,    /**< send `text` as a PONG frame */
     NB__ACT_DISCONNECT,   /**< close the link (bounded), then on_closed */
     NB__ACT_REGISTRATION, /**< `topic` changed its state: tell who wants it */
-    NB__ACT_LINK          /**< the link went up or down (`is_up`), `text` says why */
+    NB__ACT_LINK,         /**< the link went up or down (`is_up`), `text` says why */
+    NB__ACT_SAVE          /**< write nb__session_memory_print() now; given before every attempt and
+                               after what lengthens a wait. When that fails: nb__session_on_unsaved() */
 } nb__action_kind;
 typedef struct nb__action {
     nb__action_kind kind;
@@ -118,8 +164,9 @@ void nb__session_next(nb__session *session, int64_t now_ns, nb__action *out);
 
 typedef struct nb__session_counters {
     uint64_t connects, losses, approvals, approval_failures, requests, answers, answers_unknown,
-        answers_refused, answer_timeouts, pingpongs, watchdog_drops, evictions,
-        up; /**< up: gauge, 1 while UP */
+        answers_refused, answer_timeouts, pingpongs, watchdog_drops, evictions, in_use,
+        breaker_openings, is_breaker_open, /**< gauge: the connect budget is spent */
+        up;                                /**< gauge: 1 while UP */
 } nb__session_counters;
 extern const nb__metric nb__session_metrics[];
 extern const size_t nb__session_metric_count;
@@ -127,5 +174,10 @@ const nb__session_counters *nb__session_count(const nb__session *session);
 nb__session_state nb__session_state_of(const nb__session *session);
 /** Why the link is down and what is waited for, for people; "" when up. */
 const char *nb__session_reason(const nb__session *session);
+/** When the link went down (or the session began or woke); meaningless while up or resting. */
+int64_t nb__session_down_since_ns(const nb__session *session);
+/** Attempts within the budget's window, and when the next one may begin. */
+uint32_t nb__session_budget_used(const nb__session *session, int64_t now_ns);
+int64_t nb__session_next_try_ns(const nb__session *session);
 
 #endif

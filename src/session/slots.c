@@ -129,7 +129,7 @@ static void refresh(nb__slots *slots, uint32_t topic)
 
     nb__registration_state state = state_of(entry);
     seen->who = entry->wants_client ? NB__WANT_CLIENT
-                : entry->wants_own  ? NB__WANT_OWN
+                : entry->wants_own  ? NB__WANT_WINDOW
                                     : NB__WANT_NOBODY;
     if (seen->state != state) {
         seen->state = state;
@@ -207,7 +207,7 @@ nb_err nb__slots_want(nb__slots *slots, uint32_t topic, nb__want who)
     nb__slot_entry *entry = &slots->entries[topic];
     if (!entry->is_banned && !entry->in_slot && !make_room(slots, who))
         return NB_E_LIMIT;
-    if (who == NB__WANT_OWN && !entry->wants_own && entry->is_active)
+    if (who == NB__WANT_WINDOW && !entry->wants_own && entry->is_active)
         list_remove(slots,
                     topic); /* goes to the end: the list's order is the order of our own choice */
     if (who == NB__WANT_CLIENT)
@@ -423,7 +423,7 @@ static void forgive(nb__slots *slots)
          topic = slots->entries[topic].next) {
         nb__slot_entry *entry = &slots->entries[topic];
         if (!entry->is_rejected || entry->is_banned ||
-            !make_room(slots, entry->wants_client ? NB__WANT_CLIENT : NB__WANT_OWN))
+            !make_room(slots, entry->wants_client ? NB__WANT_CLIENT : NB__WANT_WINDOW))
             continue;
         entry->is_rejected = false;
         set_in_slot(slots, entry, true);

@@ -239,8 +239,8 @@ static void after_a_loss_all_wishes_come_back_clients_first(void **state)
     (void)state;
     nb__session_config config = rig_config(41);
     rig r = rig_open(&config);
-    want(&r, "OWN1", NB__WANT_OWN);
-    want(&r, "OWN2", NB__WANT_OWN);
+    want(&r, "OWN1", NB__WANT_WINDOW);
+    want(&r, "OWN2", NB__WANT_WINDOW);
     connect_up(&r);
     confirm(&r, "OWN1");
     confirm(&r, "OWN2");

@@ -7,8 +7,8 @@ static void registers_clients_first_then_ours_in_order(void **state)
     (void)state;
     nb__session_config config = rig_config(41);
     rig r = rig_open(&config);
-    want(&r, "OWN1", NB__WANT_OWN);
-    want(&r, "OWN2", NB__WANT_OWN);
+    want(&r, "OWN1", NB__WANT_WINDOW);
+    want(&r, "OWN2", NB__WANT_WINDOW);
     want(&r, "CLI1", NB__WANT_CLIENT);
     connect_up(&r);
     confirm(&r, "CLI1");
@@ -182,9 +182,9 @@ static void full_before_our_limit_makes_one_of_ours_yield(void **state)
     nb__session_config config = rig_config(41);
     config.watchdog_ns = 100000 * S;
     rig r = rig_open(&config);
-    want(&r, "OWN1", NB__WANT_OWN);
-    want(&r, "OWN2", NB__WANT_OWN);
-    want(&r, "OWN3", NB__WANT_OWN);
+    want(&r, "OWN1", NB__WANT_WINDOW);
+    want(&r, "OWN2", NB__WANT_WINDOW);
+    want(&r, "OWN3", NB__WANT_WINDOW);
     connect_up(&r);
     confirm(&r, "OWN1");
     confirm(&r, "OWN2");
@@ -206,9 +206,9 @@ static void client_takes_our_last_slot_by_giving_it_back_first(void **state)
     (void)state;
     nb__session_config config = rig_config(2);
     rig r = rig_open(&config);
-    want(&r, "NEAR", NB__WANT_OWN);
-    want(&r, "FAR", NB__WANT_OWN);
-    assert_int_equal(nb__session_want(r.session, topic_of(&r, "FARTHER"), NB__WANT_OWN, r.now_ns),
+    want(&r, "NEAR", NB__WANT_WINDOW);
+    want(&r, "FAR", NB__WANT_WINDOW);
+    assert_int_equal(nb__session_want(r.session, topic_of(&r, "FARTHER"), NB__WANT_WINDOW, r.now_ns),
                      NB_E_LIMIT);
     connect_up(&r);
     confirm(&r, "NEAR");
@@ -225,7 +225,7 @@ static void client_takes_our_last_slot_by_giving_it_back_first(void **state)
     assert_int_equal(nb__session_count(r.session)->evictions, 1);
     release(&r, "NEAR"); /* falls back to ours, stays registered */
     expect_state(&r, "NEAR", NB__REG_CONFIRMED);
-    assert_int_equal(seen(&r, "NEAR")->who, NB__WANT_OWN);
+    assert_int_equal(seen(&r, "NEAR")->who, NB__WANT_WINDOW);
     rig_close(&r);
 }
 
@@ -263,7 +263,7 @@ static void a_lingering_slot_yields_before_ours(void **state)
     nb__session_config config = rig_config(2);
     rig r = rig_open(&config);
     want(&r, "CLI1", NB__WANT_CLIENT);
-    want(&r, "OWN1", NB__WANT_OWN);
+    want(&r, "OWN1", NB__WANT_WINDOW);
     connect_up(&r);
     confirm(&r, "CLI1");
     confirm(&r, "OWN1");
@@ -295,7 +295,7 @@ static void a_refused_giving_back_is_tried_again_and_holds_its_slot(void **state
     (void)state;
     nb__session_config config = rig_config(1);
     rig r = rig_open(&config);
-    want(&r, "OWN1", NB__WANT_OWN);
+    want(&r, "OWN1", NB__WANT_WINDOW);
     connect_up(&r);
     confirm(&r, "OWN1");
     want(&r, "CLI1", NB__WANT_CLIENT);

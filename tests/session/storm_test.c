@@ -187,7 +187,7 @@ static void wish(storm *s)
         assert_true(err == NB_OK || err == NB_E_LIMIT);
         s->client[topic] |= err == NB_OK;
     } else if (kind < 6) {
-        nb_err err = nb__session_want(s->r.session, topic, NB__WANT_OWN, s->r.now_ns);
+        nb_err err = nb__session_want(s->r.session, topic, NB__WANT_WINDOW, s->r.now_ns);
         s->own[topic] |= err == NB_OK;
     } else {
         nb__session_release(s->r.session, topic, s->r.now_ns);
@@ -201,7 +201,7 @@ static void check(storm *s)
     for (uint32_t topic = 0; topic < KEYS; topic++) {
         const nb__registration *seen = nb__session_registration(s->r.session, topic);
         nb__want who = s->client[topic] ? NB__WANT_CLIENT
-                       : s->own[topic]  ? NB__WANT_OWN
+                       : s->own[topic]  ? NB__WANT_WINDOW
                                         : NB__WANT_NOBODY;
         assert_int_equal(seen->who, who);
         if (seen->state == NB__REG_CONFIRMED)

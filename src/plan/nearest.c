@@ -11,7 +11,7 @@
  *
  * Never computes a strike or an expiry out of a code: the master's rows say them.
  */
-#include "masters.h"
+#include "plan/plan.h"
 #include <stdlib.h>
 #include <string.h>
 

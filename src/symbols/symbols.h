@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * symbols, L2: what can be said of a code by its master row: product, expiry, tick, multiplier; and
+ * finding codes by words, Korean or English. Pure: files and downloads are io's and the caller's.
+ */
+#ifndef NB_SYMBOLS_H
+#define NB_SYMBOLS_H
+
+#include "base/base.h"
+#include "kis/kis.h"
+#include "night/night.h"
+
+/** Names of a product: "KOSPI200 weekly (Thu)", the short one of the configuration "thu", Korean.
+ */
+const char *nb__product_name(nb__product product);
+const char *nb__product_word(nb__product product);
+const char *nb__product_korean(nb__product product);
+nb__product nb__product_by_word(nb_span word); /**< UNKNOWN when it is none */
+/** Won a point (USD future: won a 0.1 …, docs/correctness.md); 0: not known. Source: KRX's table.
+ */
+int64_t nb__multiplier_krw(nb__product product);
+/** "0.01 below 10, else 0.05"; "" when not known. */
+const char *nb__tick_words(nb__product product);
+
+/** "202612" (second Thursday) and "2611W4" on one scale that grows with time; UINT64_MAX: no
+ * serial. */
+uint64_t nb__expiry_order(const nb__instrument *row);
+
+/** Index over a master; borrows it. Replaces nb__master_find() where many codes are asked for. */
+typedef struct nb__symbols nb__symbols;
+nb__symbols *nb__symbols_new(const nb__master *master);
+void nb__symbols_free(nb__symbols *symbols);
+const nb__instrument *nb__symbols_find(const nb__symbols *symbols, nb_span code);
+/** Codes that a typing slip may have meant: same length and one character off, two swapped, a stale
+ * serial of the same strike … @return how many of at most `max`. */
+size_t nb__symbols_near(const nb__symbols *symbols, nb_span code, const nb__instrument **out,
+                        size_t max);
+
+/**
+ * Find by words: each must fit. Product (위클리, weekly, 미니, mini, 코스닥150, kosdaq150, 선물,
+ * future …), right (콜 call c, 풋 put p), expiry (202612, 2612, 12월, 2611W4, w4), strike (1120,
+ * 1,120.0), ATM (atm, 등가), a code or its beginning, else a part of the name. Nearest expiry
+ * first, then by strike.
+ *
+ * @param[out] out  At most `max` rows, in order. @return how many there are in all.
+ */
+size_t nb__symbols_search(const nb__symbols *symbols, nb_span words, const nb__instrument **out,
+                          size_t max);
+
+/** Columns that a terminal takes for UTF-8 text: 2 for Hangul and other wide characters. */
+size_t nb__text_columns(nb_span text);
+
+#endif
