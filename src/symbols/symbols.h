@@ -16,21 +16,29 @@ const char *nb__product_name(nb__product product);
 const char *nb__product_word(nb__product product);
 const char *nb__product_korean(nb__product product);
 nb__product nb__product_by_word(nb_span word); /**< UNKNOWN when it is none */
-/** Won a point (USD future: won a 0.1 …, docs/correctness.md); 0: not known. Source: KRX's table.
- */
+/** Won a point; 0: not known. Source: KRX's table. */
 int64_t nb__multiplier_krw(nb__product product);
 /** "0.01 below 10, else 0.05"; "" when not known. */
 const char *nb__tick_words(nb__product product);
 
-/** "202612" (second Thursday) and "2611W4" on one scale that grows with time; UINT64_MAX: no
- * serial. */
+/** "202612" (second Thursday) and "2611W4" (of a Monday weekly: fourth Monday) on one scale that
+ * grows with time: the nominal day YYYYMMDD, holidays left aside. UINT64_MAX: no serial. */
 uint64_t nb__expiry_order(const nb__instrument *row);
+/**
+ * Last trading day, YYYYMMDD, by KRX's rule and the calendar; 0: not known (no serial, or a product
+ * whose rule is not).
+ * @param[out] is_sure  The calendar knows that year's holidays.
+ */
+int nb__expiry_date(const nb_calendar *calendar, const nb__instrument *row, bool *is_sure);
 
-/** Index over a master; borrows it. Replaces nb__master_find() where many codes are asked for. */
+/** Index over a master; borrows it. Of rows with the same code the first one counts. Immutable. */
 typedef struct nb__symbols nb__symbols;
-nb__symbols *nb__symbols_new(const nb__master *master);
+nb__symbols *nb__symbols_new(const nb__master *master); /**< NULL: no memory */
 void nb__symbols_free(nb__symbols *symbols);
 const nb__instrument *nb__symbols_find(const nb__symbols *symbols, nb_span code);
+size_t nb__symbols_count(const nb__symbols *symbols); /**< codes */
+/** In the order of nb__symbols_search(). `index` < count. */
+const nb__instrument *nb__symbols_at(const nb__symbols *symbols, size_t index);
 /** Codes that a typing slip may have meant: same length and one character off, two swapped, a stale
  * serial of the same strike … @return how many of at most `max`. */
 size_t nb__symbols_near(const nb__symbols *symbols, nb_span code, const nb__instrument **out,
