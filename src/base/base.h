@@ -3,7 +3,8 @@
  * base, L0: spans, errors, numbers, times, text buffers, metrics rows, log. Everything else stands
  * on it.
  *
- * Pure but for nb__log(), which writes one line to stderr.
+ * Pure but for nb__log(), which writes one line to stderr and is the one place here that reads a
+ * clock.
  */
 #ifndef NB_BASE_H
 #define NB_BASE_H
@@ -135,14 +136,15 @@ typedef enum nb__log_form {
 /** Once, at the start. Under systemd (JOURNAL_STREAM names our stderr) a line begins with its
  * priority `<4>` and has no time. */
 void nb__log_set_form(nb__log_form form);
-/** From here on every occurrence of `secret` (≥ 4 bytes) in any line becomes `***`. At most 64;
- * copies, wiped at exit. A second defence: no caller logs one. */
+/** From here on every occurrence of `secret` (≥ 4 bytes) in any line becomes `***`, also where
+ * escapes are within it. At most 64: the first 32 stay, later ones (each night's keys) take turns.
+ * Copies, wiped at exit. A second defence: no caller logs one. */
 void nb__log_hide(const char *secret);
 /**
  * One event. A second line, after '\n', is the hint: what happens next and what the reader can do.
  * At most 1 KiB, made printable. Rate-limited by the distinct-error rule: a warning or error whose
  * format was told 10 times within a minute is counted, and told again with `repeated=N` when the
- * minute is over.
+ * minute is over (with the next event of any kind, or at exit). Threads: any.
  */
 void nb__log(nb__log_level level, const char *room, const char *format, ...) NB__PRINTF(3, 4);
 
