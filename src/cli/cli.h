@@ -63,9 +63,6 @@ typedef struct nb__usage {
 int nb__options_parse(const nb__usage *usage, int argc, char **argv, const char **operands,
                       size_t *operand_count);
 void nb__usage_print(const nb__usage *usage);
-/** Whether a typing slip lies between them: one or two letters wrong, missing, too many, or
- * swapped. */
-bool nb__word_is_near(const char *word, const char *other);
 /** Print `nightbook: CONTEXT: detail [E_CODE]` and give the exit code of the error. */
 int nb__command_failed(const char *context, const nb_error *error);
 
