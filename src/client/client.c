@@ -32,6 +32,7 @@
 #define ANSWER_TIMEOUT_NS                                                                          \
     (5 * NB__NS_PER_S) /* then the next request is sent: some servers answer nothing */
 #define CLOSE_TIMEOUT_NS NB__NS_PER_S
+#define LINK_SILENT_NS (30 * NB__NS_PER_S)
 #define REQUESTS_MAX 65536
 
 typedef struct item {
@@ -213,7 +214,9 @@ static nb_err open_link(nb_client *client, const nb__address *address, int64_t t
                         nb_error *error)
 {
     nb__link_handler handler = {client, on_opened, on_message, NULL, on_closed};
-    nb_err err = nb__link_open(client->loop, address, timeout_ns, &handler, &client->link, error);
+    const nb__link_options options = {.timeout_ns = timeout_ns,
+                                      .user_timeout_ns = LINK_SILENT_NS};
+    nb_err err = nb__link_open(client->loop, address, &options, &handler, &client->link, error);
     while (err == NB_OK && !client->is_open && !client->is_closed)
         err = nb__loop_turn(client->loop, -1);
     if (err == NB_OK && !client->is_open) {

@@ -11,7 +11,6 @@ struct nb__fetch {
     nb__text request; /* built before the connection stands, moved to its output then */
     nb__fetch_done *done;
     void *self;
-    int64_t timeout_ns;
     bool has_answer, is_cancelled;
 };
 
@@ -64,8 +63,7 @@ static void fetch_ended(nb__stream *stream)
 
 static void fetch_timed_out(nb__stream *stream)
 {
-    nb__stream_end(stream, NB_E_TIMEOUT, "no answer within %lld ms",
-                   (long long)(fetch_of(stream)->timeout_ns / NB__NS_PER_MS));
+    nb__stream_end_late(stream);
 }
 
 static void fetch_buried(nb__stream *stream)
@@ -96,7 +94,6 @@ nb_err nb__fetch_start(nb__loop *loop, const char *method, const nb__address *ad
         return nb__fail(error, NB_E_MEMORY, 0, "fetch: memory is exhausted");
     fetch->done = done;
     fetch->self = self;
-    fetch->timeout_ns = timeout_ns;
     char host[NB__HOST_PORT_BYTES];
     nb__address_print(address, host);
     nb__text headers = {0};
@@ -115,8 +112,8 @@ nb_err nb__fetch_start(nb__loop *loop, const char *method, const nb__address *ad
                   (nb__http_limits){ANSWER_HEAD_MAX_BYTES, body_max_bytes});
     if (out != NULL)
         *out = fetch;
-    nb__stream_start(&fetch->stream, loop, &fetch_owner, address, timeout_ns);
-    return NB_OK;
+    const nb__link_options options = {.timeout_ns = timeout_ns};
+    return nb__stream_start(&fetch->stream, loop, &fetch_owner, address, &options, error);
 }
 
 void nb__fetch_cancel(nb__fetch *fetch)

@@ -25,7 +25,6 @@ struct nb__link {
     link_state state;
     bool is_aborted;
     nb__address address;
-    int64_t timeout_ns;
     nb__ws ws;
     nb__http http;
     char accept[29];
@@ -194,8 +193,15 @@ static void link_timed_out(nb__stream *stream)
         nb__stream_end(stream, NB_E_CLOSED, "the other end did not answer our Close within 1 s");
         return;
     }
-    nb__stream_end(stream, NB_E_TIMEOUT, "no answer within %lld ms",
-                   (long long)(link->timeout_ns / NB__NS_PER_MS));
+    nb__stream_end_late(stream);
+}
+
+static void link_free(nb__link *link)
+{
+    nb__ws_fini(&link->ws);
+    nb__http_fini(&link->http);
+    nb__stream_fini(&link->stream);
+    free(link);
 }
 
 static void link_buried(nb__stream *stream)
@@ -203,10 +209,7 @@ static void link_buried(nb__stream *stream)
     nb__link *link = link_of(stream);
     if (!link->is_aborted)
         link->handler.closed(link->handler.self, &stream->error);
-    nb__ws_fini(&link->ws);
-    nb__http_fini(&link->http);
-    nb__stream_fini(stream);
-    free(link);
+    link_free(link);
 }
 
 static const nb__stream_owner link_owner = {link_connected, link_received, link_ended,
@@ -214,7 +217,7 @@ static const nb__stream_owner link_owner = {link_connected, link_received, link_
 
 /* ---- the door ---- */
 
-nb_err nb__link_open(nb__loop *loop, const nb__address *address, int64_t timeout_ns,
+nb_err nb__link_open(nb__loop *loop, const nb__address *address, const nb__link_options *options,
                      const nb__link_handler *handler, nb__link **out, nb_error *error)
 {
     if (address->is_tls)
@@ -225,13 +228,15 @@ nb_err nb__link_open(nb__loop *loop, const nb__address *address, int64_t timeout
         return nb__fail(error, NB_E_MEMORY, 0, "link: memory is exhausted");
     link->handler = *handler;
     link->address = *address;
-    link->timeout_ns = timeout_ns;
     nb__ws_init(&link->ws, NB__WS_CLIENT, MESSAGE_MAX_BYTES);
     nb__http_init(&link->http, NB__WS_CLIENT,
                   (nb__http_limits){ANSWER_HEAD_MAX_BYTES, ANSWER_BODY_MAX_BYTES});
-    *out = link;
-    nb__stream_start(&link->stream, loop, &link_owner, address, timeout_ns);
-    return NB_OK;
+    nb_err err = nb__stream_start(&link->stream, loop, &link_owner, address, options, error);
+    if (err == NB_OK)
+        *out = link;
+    else
+        link_free(link);
+    return err;
 }
 
 void nb__link_send(nb__link *link, nb__ws_opcode opcode, nb_span payload)

@@ -4,6 +4,7 @@
 #include "socket.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -35,6 +36,48 @@ bool nb__socket_is_loopback(const struct sockaddr_storage *address)
         return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
     return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
            (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
+}
+
+uint16_t nb__socket_port(const struct sockaddr *address)
+{
+    const struct sockaddr_in *v4 = (const void *)address;
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    return ntohs(address->sa_family == AF_INET ? v4->sin_port : v6->sin6_port);
+}
+
+/* Every address as IPv6, so that ::ffff:10.0.0.1 is 10.0.0.1. */
+static bool as_v6(const struct sockaddr *address, struct in6_addr *out)
+{
+    *out = (struct in6_addr){0};
+    if (address == NULL || (address->sa_family != AF_INET && address->sa_family != AF_INET6))
+        return false;
+    if (address->sa_family == AF_INET6) {
+        *out = ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        return true;
+    }
+    out->s6_addr[10] = out->s6_addr[11] = 0xff;
+    memcpy(out->s6_addr + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    return true;
+}
+
+bool nb__socket_is_this_machine(const struct sockaddr *address)
+{
+    struct in6_addr wanted, own;
+    if (!as_v6(address, &wanted))
+        return false;
+    bool is_v4 = IN6_IS_ADDR_V4MAPPED(&wanted);
+    if (is_v4 && (wanted.s6_addr[12] == 127 || wanted.s6_addr[12] == 0))
+        return true;
+    if (IN6_IS_ADDR_LOOPBACK(&wanted) || IN6_IS_ADDR_UNSPECIFIED(&wanted))
+        return true;
+    struct ifaddrs *interfaces = NULL;
+    if (getifaddrs(&interfaces) != 0)
+        return false;
+    bool is_found = false;
+    for (const struct ifaddrs *at = interfaces; at != NULL && !is_found; at = at->ifa_next)
+        is_found = as_v6(at->ifa_addr, &own) && IN6_ARE_ADDR_EQUAL(&own, &wanted);
+    freeifaddrs(interfaces);
+    return is_found;
 }
 
 void nb__socket_keep_alive(int fd, int idle_s, int interval_s)
@@ -88,7 +131,7 @@ static uint16_t port_of(int fd)
     } address = {.v6 = {0}};
     socklen_t size = sizeof address;
     getsockname(fd, &address.any, &size);
-    return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
+    return nb__socket_port(&address.any);
 }
 
 nb_err nb__socket_listen(const nb__address *address, int send_buffer_bytes, int *fd, uint16_t *port,

@@ -11,6 +11,9 @@
 /** Print "127.0.0.1:5000" or "[::1]:5000". */
 void nb__socket_name(const struct sockaddr_storage *address, char out[NB__SOCKET_NAME_BYTES]);
 bool nb__socket_is_loopback(const struct sockaddr_storage *address);
+/** Loopback, the unspecified address, or one that an interface of this machine has. */
+bool nb__socket_is_this_machine(const struct sockaddr *address);
+uint16_t nb__socket_port(const struct sockaddr *address);
 /** Wake a connection whose peer has vanished: after idle + 3 × interval seconds the read fails. */
 void nb__socket_keep_alive(int fd, int idle_s, int interval_s);
 void nb__socket_no_delay(int fd);

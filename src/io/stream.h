@@ -4,10 +4,11 @@
 #ifndef NB_IO_STREAM_H
 #define NB_IO_STREAM_H
 
-#include "loop.h"
+#include "lookup.h"
 #include "socket.h"
 
-struct addrinfo;
+/** "HOST:PORT" or "HOST:PORT at NUMBER:PORT". */
+#define NB__STREAM_NAME_BYTES (2 * NB__HOST_PORT_BYTES)
 
 typedef struct nb__stream nb__stream;
 typedef struct nb__stream_owner {
@@ -24,19 +25,30 @@ struct nb__stream {
     nb__chore flush, bury;
     nb__loop *loop;
     const nb__stream_owner *owner;
+    nb__lookup *lookup; /**< while it runs */
     struct addrinfo *found,
-        *next; /**< all addresses of the name, and the one to try when this one fails */
+        *next;           /**< all addresses of the name, and the one to try when this one fails */
+    nb__address address; /**< with the number in place of the name when one was given */
+    int64_t timeout_ns, user_timeout_ns;
+    uint16_t refused_port;
+    bool refuses_loopback;
     nb__output output;
     const char *doing; /**< "connect to", "upgrade at" …: the first words of every error */
     int64_t recv_ns;   /**< UTC, right after the read */
     bool is_connected, is_write_watched, is_ended;
     nb_error error; /**< why it ended, or will end */
-    char name[NB__HOST_PORT_BYTES];
+    char name[NB__STREAM_NAME_BYTES];
 };
 
-/** Always succeeds: what goes wrong is told through buried(), at the end of a turn. */
-void nb__stream_start(nb__stream *stream, nb__loop *loop, const nb__stream_owner *owner,
-                      const nb__address *address, int64_t timeout_ns);
+/**
+ * @retval NB_E_ARGUMENT  options->numeric is no number; nothing was started. Whatever else goes
+ * wrong is told through buried(), at the end of a turn.
+ */
+nb_err nb__stream_start(nb__stream *stream, nb__loop *loop, const nb__stream_owner *owner,
+                        const nb__address *address, const nb__link_options *options,
+                        nb_error *error);
+/** timed_out() on the way to the first answer: end it, saying what was being waited for. */
+void nb__stream_end_late(nb__stream *stream);
 /** Send stream->output at the turn's end. */
 void nb__stream_flush_later(nb__stream *stream);
 /**

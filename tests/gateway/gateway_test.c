@@ -83,9 +83,10 @@ static void call_start(desk *d, caller *c, const char *path)
     *c = (caller){.d = d};
     snprintf(url, sizeof url, "ws://127.0.0.1:%u%s", nb__gateway_port(d->gateway), path);
     assert_int_equal(nb__address_parse(url, &address, NULL), NB_OK);
+    const nb__link_options options = {.timeout_ns = NB__NS_PER_S};
     const nb__link_handler handler = {
         .self = c, .opened = on_opened, .message = on_message, .closed = on_closed};
-    assert_int_equal(nb__link_open(d->loop, &address, NB__NS_PER_S, &handler, &c->link, NULL),
+    assert_int_equal(nb__link_open(d->loop, &address, &options, &handler, &c->link, NULL),
                      NB_OK);
 }
 

@@ -61,8 +61,11 @@ static void link_to(nb__loop *loop, recorder *r, uint16_t port, int64_t timeout_
 {
     nb__address address = address_of("ws", port, "/tryitout");
     nb__link_handler handler = {r, r_opened, r_message, r_alive, r_closed};
-    assert_int_equal(nb__link_open(loop, &address, timeout_ns, &handler, &r->link, NULL), NB_OK);
+    nb__link_options options = {.timeout_ns = timeout_ns, .user_timeout_ns = timeout_ns};
+    assert_int_equal(nb__link_open(loop, &address, &options, &handler, &r->link, NULL), NB_OK);
 }
+
+static const nb__link_options a_second = {.timeout_ns = NB__NS_PER_S};
 
 #define TURN_UNTIL(h, condition)                                                                   \
     for (int left = 3000; left > 0 && !(condition); left--)                                        \
@@ -196,11 +199,10 @@ static void a_name_is_looked_up_and_one_that_does_not_exist_is_told(void **state
     nb__link_handler handler = {&r, r_opened, r_message, NULL, r_closed};
     nb__address address = address_of("ws", h->port, "/");
     memcpy(address.host, "localhost", 10);
-    assert_int_equal(nb__link_open(h->loop, &address, NB__NS_PER_S, &handler, &r.link, NULL),
-                     NB_OK);
+    assert_int_equal(nb__link_open(h->loop, &address, &a_second, &handler, &r.link, NULL), NB_OK);
     memcpy(address.host, "1.2.3.4.5", 10);
     handler.self = &none;
-    assert_int_equal(nb__link_open(h->loop, &address, NB__NS_PER_S, &handler, &none.link, NULL),
+    assert_int_equal(nb__link_open(h->loop, &address, &a_second, &handler, &none.link, NULL),
                      NB_OK);
     TURN_UNTIL(h, (r.opened || r.closed) && none.closed);
     assert_int_equal(r.opened, 1);
@@ -239,7 +241,7 @@ static void the_next_address_of_a_name_is_tried(void **state)
     good.ai_addrlen = sizeof to;
     nb__stream stream = {0};
     nb__address refused = address_of("ws", free_port(), "/");
-    nb__stream_start(&stream, h->loop, &owner, &refused, NB__NS_PER_S);
+    assert_int_equal(nb__stream_start(&stream, h->loop, &owner, &refused, &a_second, NULL), NB_OK);
     assert_false(stream.is_ended);
     stream.next = &good;
     TURN_UNTIL(h, stream_was_connected || stream_was_buried);
@@ -259,7 +261,8 @@ static void tls_is_refused_at_once(void **state)
     nb__link_handler handler = {0};
     nb__link *link;
     nb_error error;
-    assert_int_equal(nb__link_open(h->loop, &address, 1, &handler, &link, &error), NB_E_ARGUMENT);
+    assert_int_equal(nb__link_open(h->loop, &address, &a_second, &handler, &link, &error),
+                     NB_E_ARGUMENT);
     harness_free(h);
 }
 

@@ -108,8 +108,9 @@ static client *connect_client(world *w)
     assert_non_null(c);
     c->world = w;
     nb__address address = address_of(w, "ws");
+    const nb__link_options options = {.timeout_ns = PATIENCE_NS};
     const nb__link_handler handler = {c, on_opened, on_message, NULL, on_closed};
-    assert_int_equal(nb__link_open(w->loop, &address, PATIENCE_NS, &handler, &c->link, NULL),
+    assert_int_equal(nb__link_open(w->loop, &address, &options, &handler, &c->link, NULL),
                      NB_OK);
     for (int64_t end_ns = nb__clock_mono_ns() + PATIENCE_NS;
          !c->is_open && nb__clock_mono_ns() < end_ns;)
