@@ -21,21 +21,21 @@
 
 #define THREADS_MAX 32
 
-typedef struct job {
+typedef struct lookup_job {
     char host[256], service[8]; /* written before the thread starts, then only read */
     int event_fd;
     atomic_int holders;
     atomic_bool is_done; /* set by the thread after the three below, read by the loop before them */
     int code, reason;
     struct addrinfo *found;
-} job;
+} lookup_job;
 
 struct nb__lookup {
     nb__watch watch;
     nb__loop *loop;
     nb__lookup_done *done;
     void *self;
-    job *job;
+    lookup_job *job;
 };
 
 static atomic_int threads;
@@ -56,7 +56,7 @@ struct addrinfo *nb__lookup_number(const char *host, uint16_t port)
     return ask(host, service, AI_NUMERICHOST, &code);
 }
 
-static void job_release(job *job)
+static void job_release(lookup_job *job)
 {
     if (atomic_fetch_sub(&job->holders, 1) != 1)
         return;
@@ -69,7 +69,7 @@ static void job_release(job *job)
 
 static void *job_run(void *argument)
 {
-    job *job = argument;
+    lookup_job *job = argument;
     errno = 0;
     job->found = ask(job->host, job->service, 0, &job->code);
     job->reason = errno;
@@ -80,7 +80,7 @@ static void *job_run(void *argument)
     return NULL;
 }
 
-static void words_print(const job *job, char *out, size_t capacity_bytes)
+static void words_print(const lookup_job *job, char *out, size_t capacity_bytes)
 {
     if (job->code == EAI_NONAME || job->code == EAI_NODATA)
         snprintf(out, capacity_bytes, "no such host name (%s)", gai_strerror(job->code));
@@ -98,7 +98,7 @@ static void lookup_ready(nb__watch *watch, uint32_t epoll_events)
 {
     (void)epoll_events;
     nb__lookup *lookup = NB__HOLDER(watch, nb__lookup, watch);
-    job *job = lookup->job;
+    lookup_job *job = lookup->job;
     if (!atomic_load(&job->is_done))
         return;
     char words[160] = "";
@@ -113,7 +113,7 @@ static void lookup_ready(nb__watch *watch, uint32_t epoll_events)
 }
 
 /* No signal is ever this thread's: signalfd and the handlers belong to the loop's. */
-static int thread_start(job *job)
+static int thread_start(lookup_job *job)
 {
     pthread_t thread;
     pthread_attr_t attributes;
@@ -128,9 +128,9 @@ static int thread_start(job *job)
     return code;
 }
 
-static job *job_new(const char *host, uint16_t port)
+static lookup_job *job_new(const char *host, uint16_t port)
 {
-    job *job = calloc(1, sizeof *job);
+    lookup_job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
     snprintf(job->host, sizeof job->host, "%s", host);
@@ -150,7 +150,7 @@ nb_err nb__lookup_start(nb__loop *loop, const char *host, uint16_t port, nb__loo
                         "%d look-ups hang already: do the name servers answer?", THREADS_MAX);
     }
     nb__lookup *lookup = calloc(1, sizeof *lookup);
-    job *job = job_new(host, port);
+    lookup_job *job = job_new(host, port);
     int reason = ENOMEM;
     if (lookup == NULL || job == NULL)
         goto failed;

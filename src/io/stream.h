@@ -8,7 +8,7 @@
 #include "socket.h"
 
 /** "HOST:PORT" or "HOST:PORT at NUMBER:PORT". */
-#define NB__STREAM_NAME_BYTES (2 * NB__HOST_PORT_BYTES)
+#define NB__STREAM_NAME_BYTES (2 * NB__HOST_PORT_BYTES + 4)
 
 typedef struct nb__stream nb__stream;
 typedef struct nb__stream_owner {
