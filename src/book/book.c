@@ -167,15 +167,19 @@ const nb__book *nb__books_at(const nb__books *books, uint32_t topic)
     return &books->items[topic];
 }
 
+void nb__books_set_stale_at(nb__books *books, uint32_t topic)
+{
+    nb__book *book = topic < books->topics_used ? &books->items[topic] : NULL;
+    if (book == NULL || book->update_count == 0 || (book->quote.flags & NB_BOOK_STALE))
+        return;
+    book->quote.flags |= NB_BOOK_STALE;
+    count_flags(&books->counters, NB_BOOK_STALE);
+}
+
 void nb__books_set_stale(nb__books *books)
 {
-    for (uint32_t topic = 0; topic < books->topics_used; topic++) {
-        nb__book *book = &books->items[topic];
-        if (book->update_count == 0 || (book->quote.flags & NB_BOOK_STALE))
-            continue;
-        book->quote.flags |= NB_BOOK_STALE;
-        count_flags(&books->counters, NB_BOOK_STALE);
-    }
+    for (uint32_t topic = 0; topic < books->topics_used; topic++)
+        nb__books_set_stale_at(books, topic);
 }
 
 const nb__book_counters *nb__books_count(const nb__books *books)

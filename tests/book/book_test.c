@@ -221,6 +221,24 @@ static void test_stale(void **state)
     nb__books_free(books);
 }
 
+static void test_stale_at_one_topic(void **state)
+{
+    (void)state;
+    nb__books *books = nb__books_new(8);
+    nb_quote quote = sound();
+    nb__books_apply(books, 3, NB__PRODUCT_KOSPI200, &quote);
+    nb__books_apply(books, 7, NB__PRODUCT_KOSPI200, &quote);
+    nb__books_set_stale_at(books, 7);
+    nb__books_set_stale_at(books, 7);              /* counted once */
+    nb__books_set_stale_at(books, 0);              /* no book yet */
+    nb__books_set_stale_at(books, 8);              /* beyond the table */
+    nb__books_set_stale_at(books, NB__TOPIC_NONE); /* none */
+    assert_int_equal(nb__books_at(books, 3)->quote.flags, 0);
+    assert_int_equal(nb__books_at(books, 7)->quote.flags, NB_BOOK_STALE);
+    assert_int_equal(nb__books_count(books)->flags[7], 1);
+    nb__books_free(books);
+}
+
 static void test_kept_and_counted(void **state)
 {
     (void)state;
@@ -330,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_backward),
         cmocka_unit_test(test_callers_flags),
         cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_stale_at_one_topic),
         cmocka_unit_test(test_kept_and_counted),
         cmocka_unit_test(test_words_and_metrics),
         cmocka_unit_test(test_kis_sample),
