@@ -8,9 +8,9 @@
 
 #define REFUSALS_MAX 3
 
-/* What is to be asked about a topic; GIVE_BACK goes first, so that the server never has more than
- * `max`. */
-enum { WORK_NONE, WORK_GIVE_BACK, WORK_ASK_CLIENT, WORK_ASK_OWN };
+/* What is to be asked about a topic, in this order; GIVE_BACK goes first, so that the server never
+ * has more than `max`. */
+enum { WORK_NONE, WORK_GIVE_BACK, WORK_ASK_PINNED, WORK_ASK_CLIENT, WORK_ASK_WINDOW };
 
 bool nb__slots_init(nb__slots *slots, const nb__session_config *config, uint32_t topics_max)
 {
@@ -70,9 +70,29 @@ static void list_remove(nb__slots *slots, uint32_t topic)
 
 /* ---- what an entry is ---- */
 
+static bool wants(const nb__slot_entry *entry, nb__want who)
+{
+    return (entry->wants & 1u << who) != 0;
+}
+
 static bool is_wanted(const nb__slot_entry *entry)
 {
-    return entry->wants_client || entry->wants_own;
+    return entry->wants != 0;
+}
+
+/* The most important one who wants it. */
+static nb__want who_of(const nb__slot_entry *entry)
+{
+    return wants(entry, NB__WANT_PINNED)   ? NB__WANT_PINNED
+           : wants(entry, NB__WANT_CLIENT) ? NB__WANT_CLIENT
+           : wants(entry, NB__WANT_WINDOW) ? NB__WANT_WINDOW
+                                           : NB__WANT_NOBODY;
+}
+
+/* What is our own choice waits for a slot and takes the next that is free; a client's does not. */
+static bool is_patient(const nb__slot_entry *entry)
+{
+    return wants(entry, NB__WANT_PINNED) || wants(entry, NB__WANT_WINDOW);
 }
 
 static bool is_lingering(const nb__slot_entry *entry)
@@ -97,7 +117,10 @@ static uint8_t work_of(const nb__slot_entry *entry)
         return WORK_NONE;
     if (entry->on_wire)
         return WORK_GIVE_BACK;
-    return entry->wants_client ? WORK_ASK_CLIENT : WORK_ASK_OWN;
+    nb__want who = who_of(entry);
+    return who == NB__WANT_PINNED   ? WORK_ASK_PINNED
+           : who == NB__WANT_CLIENT ? WORK_ASK_CLIENT
+                                    : WORK_ASK_WINDOW;
 }
 
 static void note(nb__slots *slots, uint32_t topic)
@@ -121,6 +144,7 @@ static void refresh(nb__slots *slots, uint32_t topic)
     if (!is_active && entry->is_active) {
         list_remove(slots, topic);
         entry->was_had = false;
+        entry->linger_until_ns = INT64_MIN;
     }
 
     slots->work_count[entry->work]--;
@@ -128,9 +152,7 @@ static void refresh(nb__slots *slots, uint32_t topic)
     slots->work_count[entry->work]++;
 
     nb__registration_state state = state_of(entry);
-    seen->who = entry->wants_client ? NB__WANT_CLIENT
-                : entry->wants_own  ? NB__WANT_WINDOW
-                                    : NB__WANT_NOBODY;
+    seen->who = who_of(entry);
     if (seen->state != state) {
         seen->state = state;
         note(slots, topic);
@@ -155,37 +177,67 @@ static void set_on_wire(nb__slots *slots, nb__slot_entry *entry, bool on_wire)
     slots->wire_count = on_wire ? slots->wire_count + 1 : slots->wire_count - 1;
 }
 
+/* ---- who holds a slot ---- */
+
+/* Of two that are wanted by the same: whether `a`, later in the list, yields before `b`. */
+static bool yields_before(const nb__slot_entry *a, const nb__slot_entry *b)
+{
+    switch (who_of(a)) {
+    case NB__WANT_NOBODY: /* what lingers shortest from now */
+        return a->linger_until_ns < b->linger_until_ns;
+    case NB__WANT_WINDOW: /* what is farthest from the money */
+        return a->rank >= b->rank;
+    case NB__WANT_CLIENT:
+    case NB__WANT_PINNED: /* what was wanted last */
+        break;
+    }
+    return true;
+}
+
+/* The holder of a slot that yields first, if it is less important than `who`. */
+static uint32_t victim_for(const nb__slots *slots, nb__want who)
+{
+    uint32_t victim = NB__TOPIC_NONE;
+    for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE;
+         topic = slots->entries[topic].next) {
+        const nb__slot_entry *entry = &slots->entries[topic];
+        nb__want holder = who_of(entry);
+        if (!entry->in_slot || holder >= who)
+            continue;
+        if (victim == NB__TOPIC_NONE || holder < who_of(&slots->entries[victim]) ||
+            (holder == who_of(&slots->entries[victim]) &&
+             yields_before(entry, &slots->entries[victim])))
+            victim = topic;
+    }
+    return victim;
+}
+
 static void take_slot_away(nb__slots *slots, uint32_t topic)
 {
     set_in_slot(slots, &slots->entries[topic], false);
     refresh(slots, topic);
 }
 
-/* ---- who holds a slot ---- */
-
-/* The one who yields to `who`: what lingers shortest from now, else (to a client) the last of our
- * own choice. */
-static uint32_t victim_for(const nb__slots *slots, nb__want who)
+/* A client's topic without a slot, although KIS never refused it: the answer that says so. */
+static void answer_full(nb__slots *slots, uint32_t topic)
 {
-    uint32_t victim = NB__TOPIC_NONE;
-    int64_t least_ns = INT64_MAX;
-    for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE;
-         topic = slots->entries[topic].next) {
-        const nb__slot_entry *entry = &slots->entries[topic];
-        if (is_lingering(entry) && entry->linger_until_ns < least_ns) {
-            least_ns = entry->linger_until_ns;
-            victim = topic;
-        }
+    const nb__opsp_row *row = nb__opsp_at(NB__OPSP_MAX_OVER);
+    nb__answer *answer = &slots->registrations[topic].answer;
+    *answer = (nb__answer){.code = NB__OPSP_MAX_OVER, .reaction = row->reaction};
+    nb__span_copy(nb__span(row->rt_cd), answer->rt_cd, sizeof answer->rt_cd);
+    nb__span_copy(nb__span(row->msg_cd), answer->msg_cd, sizeof answer->msg_cd);
+    nb__span_copy(nb__span(row->msg1), answer->msg1, sizeof answer->msg1);
+}
+
+static void evict(nb__slots *slots, uint32_t topic)
+{
+    nb__slot_entry *entry = &slots->entries[topic];
+    if (wants(entry, NB__WANT_CLIENT)) {
+        entry->is_rejected = true; /* a client hears of it; ours wait for the next free slot */
+        answer_full(slots, topic);
     }
-    if (victim != NB__TOPIC_NONE || who != NB__WANT_CLIENT)
-        return victim;
-    for (uint32_t topic = slots->last; topic != NB__TOPIC_NONE;
-         topic = slots->entries[topic].previous) {
-        const nb__slot_entry *entry = &slots->entries[topic];
-        if (entry->in_slot && !entry->wants_client && entry->wants_own)
-            return topic;
-    }
-    return NB__TOPIC_NONE;
+    take_slot_away(slots, topic);
+    slots->evictions++;
 }
 
 static bool make_room(nb__slots *slots, nb__want who)
@@ -194,58 +246,105 @@ static bool make_room(nb__slots *slots, nb__want who)
         uint32_t victim = victim_for(slots, who);
         if (victim == NB__TOPIC_NONE)
             return false;
-        take_slot_away(slots, victim);
-        slots->evictions++;
+        evict(slots, victim);
     }
     return true;
 }
 
-nb_err nb__slots_want(nb__slots *slots, uint32_t topic, nb__want who)
+nb_err nb__slots_want(nb__slots *slots, uint32_t topic, nb__want who, uint32_t rank)
 {
-    if (topic >= slots->topics_max || who == NB__WANT_NOBODY)
+    if (topic >= slots->topics_max || who <= NB__WANT_NOBODY || who > NB__WANT_PINNED)
         return NB_E_ARGUMENT;
     nb__slot_entry *entry = &slots->entries[topic];
-    if (!entry->is_banned && !entry->in_slot && !make_room(slots, who))
+    bool has_room = entry->is_banned || entry->in_slot || make_room(slots, who);
+    bool is_waiting = who != NB__WANT_CLIENT && wants(entry, who);
+    if (!has_room && !is_waiting)
         return NB_E_LIMIT;
-    if (who == NB__WANT_WINDOW && !entry->wants_own && entry->is_active)
-        list_remove(slots,
-                    topic); /* goes to the end: the list's order is the order of our own choice */
-    if (who == NB__WANT_CLIENT)
-        entry->wants_client = true;
-    else
-        entry->wants_own = true;
+    entry->wants |= (uint8_t)(1u << who);
+    if (who == NB__WANT_WINDOW)
+        entry->rank = rank;
     if (entry->is_banned) {
         refresh(slots, topic);
         note(slots, topic); /* whoever asks hears of it, also when the state is not new */
         return NB_OK;
     }
-    if (entry->is_rejected) {
+    if (entry->is_rejected && has_room) {
         entry->is_rejected = false;
         entry->refusals = 0;
         entry->not_before_ns = INT64_MIN;
     }
-    set_in_slot(slots, entry, true);
+    if (has_room)
+        set_in_slot(slots, entry, true);
     refresh(slots, topic);
     return NB_OK;
 }
 
-void nb__slots_release(nb__slots *slots, uint32_t topic, int64_t now_ns)
+void nb__slots_release(nb__slots *slots, uint32_t topic, nb__want who, int64_t now_ns)
 {
-    if (topic >= slots->topics_max || !slots->entries[topic].wants_client)
+    if (topic >= slots->topics_max || who <= NB__WANT_NOBODY || who > NB__WANT_PINNED ||
+        !wants(&slots->entries[topic], who))
         return;
     nb__slot_entry *entry = &slots->entries[topic];
-    entry->wants_client = false;
-    if (!entry->wants_own) {
+    entry->wants &= (uint8_t) ~(1u << who);
+    if (who == NB__WANT_CLIENT) {
         entry->linger_until_ns = now_ns + slots->linger_ns;
+        if (slots->registrations[topic].answer.code == NB__OPSP_MAX_OVER)
+            entry->is_rejected = false; /* final for the client, not for our own choice */
+    }
+    if (!is_wanted(entry)) {
         entry->is_rejected = false;
-        if (!entry->on_wire)
+        if (!entry->on_wire || entry->linger_until_ns <= now_ns)
             set_in_slot(slots, entry, false);
     }
     slots->house_ns = INT64_MIN;
     refresh(slots, topic);
 }
 
+uint32_t nb__slots_free(const nb__slots *slots)
+{
+    uint32_t held = 0;
+    for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE; topic = slots->entries[topic].next)
+        held += slots->entries[topic].in_slot && is_wanted(&slots->entries[topic]);
+    return slots->limit > held ? slots->limit - held : 0;
+}
+
 /* ---- the next request ---- */
+
+static bool is_waiting_for_slot(const nb__slot_entry *entry)
+{
+    return !entry->in_slot && is_patient(entry) && !entry->is_rejected && !entry->is_banned;
+}
+
+static void give_slot(nb__slots *slots, uint32_t topic)
+{
+    set_in_slot(slots, &slots->entries[topic], true);
+    refresh(slots, topic);
+}
+
+/* Pinned ones that lost their slot to a lower limit come first, then windows by rank as far as
+ * slots are free. */
+static void seat_waiting(nb__slots *slots)
+{
+    for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE;
+         topic = slots->entries[topic].next) {
+        const nb__slot_entry *entry = &slots->entries[topic];
+        if (is_waiting_for_slot(entry) && wants(entry, NB__WANT_PINNED) &&
+            make_room(slots, NB__WANT_PINNED))
+            give_slot(slots, topic);
+    }
+    while (slots->slot_count < slots->limit) {
+        uint32_t best = NB__TOPIC_NONE;
+        for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE;
+             topic = slots->entries[topic].next) {
+            if (is_waiting_for_slot(&slots->entries[topic]) &&
+                (best == NB__TOPIC_NONE || slots->entries[topic].rank < slots->entries[best].rank))
+                best = topic;
+        }
+        if (best == NB__TOPIC_NONE)
+            return;
+        give_slot(slots, best);
+    }
+}
 
 /* End what has lingered, try a lower limit again, give free slots to our own that lost theirs. */
 static void keep_house(nb__slots *slots, int64_t now_ns)
@@ -260,37 +359,41 @@ static void keep_house(nb__slots *slots, int64_t now_ns)
     for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE; topic = next) {
         nb__slot_entry *entry = &slots->entries[topic];
         next = entry->next;
-        if (is_lingering(entry)) {
-            if (now_ns >= entry->linger_until_ns)
-                take_slot_away(slots, topic);
-            else if (entry->linger_until_ns < house_ns)
-                house_ns = entry->linger_until_ns;
-        } else if (!entry->in_slot && entry->wants_own && !entry->is_rejected &&
-                   !entry->is_banned && slots->slot_count < slots->limit) {
-            set_in_slot(slots, entry, true);
-            refresh(slots, topic);
-        }
+        if (!is_lingering(entry))
+            continue;
+        if (now_ns >= entry->linger_until_ns)
+            take_slot_away(slots, topic);
+        else if (entry->linger_until_ns < house_ns)
+            house_ns = entry->linger_until_ns;
     }
+    seat_waiting(slots);
     if (house_ns < slots->house_ns)
         slots->house_ns = house_ns;
 }
 
-/* The first topic in the list with that work which may be asked about now. */
+/* The first topic in the list with that work which may be asked about now; of windows the one
+ * nearest the money. */
 static uint32_t find_work(nb__slots *slots, uint8_t work, int64_t now_ns)
 {
+    uint32_t found = NB__TOPIC_NONE;
     if (slots->work_count[work] == 0)
-        return NB__TOPIC_NONE;
+        return found;
     for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE;
          topic = slots->entries[topic].next) {
         const nb__slot_entry *entry = &slots->entries[topic];
         if (entry->work != work)
             continue;
-        if (now_ns >= entry->not_before_ns)
+        if (now_ns < entry->not_before_ns) {
+            if (entry->not_before_ns < slots->due_ns)
+                slots->due_ns = entry->not_before_ns;
+            continue;
+        }
+        if (work != WORK_ASK_WINDOW)
             return topic;
-        if (entry->not_before_ns < slots->due_ns)
-            slots->due_ns = entry->not_before_ns;
+        if (found == NB__TOPIC_NONE || entry->rank < slots->entries[found].rank)
+            found = topic;
     }
-    return NB__TOPIC_NONE;
+    return found;
 }
 
 bool nb__slots_next_request(nb__slots *slots, int64_t now_ns, nb__slot_request *out)
@@ -302,11 +405,10 @@ bool nb__slots_next_request(nb__slots *slots, int64_t now_ns, nb__slot_request *
     slots->due_ns = slots->house_ns;
     uint32_t topic = find_work(slots, WORK_GIVE_BACK, now_ns);
     bool is_register = topic == NB__TOPIC_NONE;
-    if (is_register && slots->wire_count < slots->max) {
-        topic = find_work(slots, WORK_ASK_CLIENT, now_ns);
-        if (topic == NB__TOPIC_NONE)
-            topic = find_work(slots, WORK_ASK_OWN, now_ns);
-    }
+    if (is_register && slots->wire_count < slots->max)
+        for (uint8_t work = WORK_ASK_PINNED; topic == NB__TOPIC_NONE && work <= WORK_ASK_WINDOW;
+             work++)
+            topic = find_work(slots, work, now_ns);
     if (topic == NB__TOPIC_NONE)
         return false;
     nb__slot_entry *entry = &slots->entries[topic];
@@ -341,8 +443,27 @@ static void reject(nb__slots *slots, nb__slot_entry *entry, bool is_for_good)
     set_in_slot(slots, entry, false);
 }
 
-/* The server has no room: as many as it has now are its limit, for a while. Ours yield to a
- * client's. */
+/* Of the windows that the server was not asked for yet, those farthest from the money lose the
+ * slots that it does not have. */
+static void shrink_to_limit(nb__slots *slots)
+{
+    while (slots->slot_count > slots->limit) {
+        uint32_t far = NB__TOPIC_NONE;
+        for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE;
+             topic = slots->entries[topic].next) {
+            const nb__slot_entry *entry = &slots->entries[topic];
+            if (entry->in_slot && !entry->on_wire && who_of(entry) == NB__WANT_WINDOW &&
+                (far == NB__TOPIC_NONE || entry->rank >= slots->entries[far].rank))
+                far = topic;
+        }
+        if (far == NB__TOPIC_NONE)
+            return;
+        take_slot_away(slots, far);
+    }
+}
+
+/* The server has no room: as many as it has now are its limit, for a while. The less important
+ * yield; ours without a slot wait for one, a client's hears that there is none. */
 static void refuse_as_full(nb__slots *slots, nb__slot_entry *entry, int64_t now_ns)
 {
     slots->limit = slots->wire_count - slots->work_count[WORK_GIVE_BACK];
@@ -350,18 +471,11 @@ static void refuse_as_full(nb__slots *slots, nb__slot_entry *entry, int64_t now_
     if (slots->full_pause_ns < 10 * slots->pause_max_ns)
         slots->full_pause_ns *= 2;
     set_in_slot(slots, entry, false);
-    for (uint32_t topic = slots->last; topic != NB__TOPIC_NONE && slots->slot_count > slots->limit;
-         topic = slots->entries[topic].previous) {
-        nb__slot_entry *other = &slots->entries[topic];
-        if (other->in_slot && !other->on_wire && !other->wants_client)
-            take_slot_away(slots, topic);
-    }
-    if (!entry->wants_client)
-        return; /* one of ours, or nobody's any more: keep_house() gives ours a slot when there is
-                   one */
-    if (make_room(slots, NB__WANT_CLIENT))
+    shrink_to_limit(slots);
+    nb__want who = who_of(entry);
+    if (who > NB__WANT_WINDOW && make_room(slots, who))
         set_in_slot(slots, entry, true);
-    else
+    else if (wants(entry, NB__WANT_CLIENT))
         reject(slots, entry, false);
 }
 
@@ -419,11 +533,11 @@ bool nb__slots_answered(nb__slots *slots, const nb__slot_request *request, const
 /* What was refused on the link that is gone is asked for again, as far as there are slots. */
 static void forgive(nb__slots *slots)
 {
+    seat_waiting(slots);
     for (uint32_t topic = slots->first; topic != NB__TOPIC_NONE;
          topic = slots->entries[topic].next) {
         nb__slot_entry *entry = &slots->entries[topic];
-        if (!entry->is_rejected || entry->is_banned ||
-            !make_room(slots, entry->wants_client ? NB__WANT_CLIENT : NB__WANT_WINDOW))
+        if (!entry->is_rejected || entry->is_banned || !make_room(slots, who_of(entry)))
             continue;
         entry->is_rejected = false;
         set_in_slot(slots, entry, true);

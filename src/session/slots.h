@@ -21,12 +21,15 @@
 
 typedef struct nb__slot_entry {
     int64_t not_before_ns;   /**< refused for now: not asked again before */
-    int64_t linger_until_ns; /**< unwanted: given back then */
+    int64_t linger_until_ns; /**< unwanted: given back then; it is the last client's leave that
+                                counts */
     uint32_t next,
         previous;     /**< in the list of active topics, in the order in which they were wanted */
+    uint32_t rank;    /**< WINDOW: the highest yields first and is asked for last */
     uint8_t refusals; /**< "try again" in a row */
     uint8_t work;     /**< what is to be asked about it (slots.c) */
-    bool is_active, wants_own, wants_client, in_slot, on_wire, is_in_flight;
+    uint8_t wants;    /**< bits `1 << nb__want`: the reasons to want it */
+    bool is_active, in_slot, on_wire, is_in_flight;
     bool is_rejected; /**< no more asking on this link */
     bool is_banned;   /**< refused for good: no asking on any link */
     bool is_noted;    /**< waits in `notes` */
@@ -39,7 +42,7 @@ typedef struct nb__slots {
     uint32_t *notes;                 /**< ring of topics whose state changed, each at most once */
     uint32_t topics_max, note_at, note_count;
     uint32_t first, last; /**< active topics; NB__TOPIC_NONE ends the list */
-    uint32_t work_count[4];
+    uint32_t work_count[5];
     uint32_t slot_count, wire_count;
     uint32_t max, limit;            /**< configured; what the server has room for as it last said */
     int64_t limit_until_ns;         /**< a lower limit is tried again then */
@@ -55,8 +58,9 @@ typedef struct nb__slots {
 bool nb__slots_init(nb__slots *slots, const nb__session_config *config, uint32_t topics_max);
 void nb__slots_fini(nb__slots *slots);
 
-nb_err nb__slots_want(nb__slots *slots, uint32_t topic, nb__want who);
-void nb__slots_release(nb__slots *slots, uint32_t topic, int64_t now_ns);
+nb_err nb__slots_want(nb__slots *slots, uint32_t topic, nb__want who, uint32_t rank);
+void nb__slots_release(nb__slots *slots, uint32_t topic, nb__want who, int64_t now_ns);
+uint32_t nb__slots_free(const nb__slots *slots);
 
 typedef struct nb__slot_request {
     uint32_t topic;

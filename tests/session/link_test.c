@@ -132,7 +132,8 @@ static void an_answer_of_the_other_kind_does_not_settle(void **state)
 static int64_t wait_after_loss(rig *r)
 {
     int64_t lost_ns = r->now_ns;
-    assert_int_equal(wait_next(r), NB__ACT_APPROVE);
+    nb__action_kind kind = wait_next(r);
+    assert_true(kind == NB__ACT_APPROVE || kind == NB__ACT_CONNECT);
     return r->now_ns - lost_ns;
 }
 
@@ -148,8 +149,7 @@ static void back_off_doubles_with_jitter_and_resets_after_sound_data_only(void *
         lose(&r, "EOF");
         int64_t wait_ns = wait_after_loss(&r);
         assert_in_range(wait_ns, base_ns * 8 / 10, base_ns * 12 / 10);
-        nb__session_on_approved(r.session, "k", r.now_ns);
-        assert_int_equal(next(&r), NB__ACT_CONNECT);
+        assert_int_equal(r.action.kind, NB__ACT_CONNECT); /* with the key of the first one */
         nb__session_on_opened(r.session, r.now_ns);
         assert_int_equal(next(&r), NB__ACT_LINK);
         base_ns = base_ns * 2 > config.backoff_max_ns ? config.backoff_max_ns : base_ns * 2;
@@ -169,8 +169,8 @@ static void no_approval_and_no_connection_back_off_too(void **state)
     nb__session_config config = rig_config(41);
     rig r = rig_open(&config);
     assert_int_equal(next(&r), NB__ACT_APPROVE);
-    nb__session_on_approval_failed(r.session, "EGW00103", r.now_ns);
-    assert_non_null(strstr(nb__session_reason(r.session), "EGW00103"));
+    nb__session_on_approval_failed(r.session, NB__APPROVAL_RETRY, "EGW00300", r.now_ns);
+    assert_non_null(strstr(nb__session_reason(r.session), "EGW00300"));
     assert_non_null(strstr(nb__session_reason(r.session), "next try in"));
     assert_true(wait_after_loss(&r) >= config.backoff_min_ns * 8 / 10);
     nb__session_on_approved(r.session, "secret-key-7", r.now_ns);
@@ -179,6 +179,10 @@ static void no_approval_and_no_connection_back_off_too(void **state)
     assert_null(strstr(nb__session_reason(r.session), "secret-key-7"));
     assert_null(strchr(nb__session_reason(r.session), '\n'));
     assert_true(wait_after_loss(&r) >= config.backoff_min_ns * 16 / 10);
+    assert_int_equal(r.action.kind, NB__ACT_CONNECT); /* the key is still good */
+    nb__session_on_closed(r.session, "refused", r.now_ns);
+    nb__session_wake(r.session, r.now_ns); /* another night: another key */
+    assert_int_equal(wait_next(&r), NB__ACT_APPROVE);
     char longer[NB__APPROVAL_KEY_MAX + 2];
     memset(longer, 'k', sizeof longer);
     longer[sizeof longer - 1] = '\0';
@@ -201,8 +205,7 @@ static void appkey_in_use_waits_at_least_a_minute(void **state)
     lose(&r, "closed by us");
     assert_non_null(strstr(nb__session_reason(r.session), "OPSP8996"));
     assert_true(wait_after_loss(&r) >= config.in_use_wait_ns);
-    nb__session_on_approved(r.session, "k2", r.now_ns);
-    assert_int_equal(next(&r), NB__ACT_CONNECT);
+    assert_int_equal(r.action.kind, NB__ACT_CONNECT);
     nb__session_on_opened(r.session, r.now_ns);
     assert_int_equal(next(&r), NB__ACT_LINK);
     confirm(&r, "A1");
@@ -227,7 +230,7 @@ static void a_refused_approval_key_is_reissued_once_at_once(void **state)
             assert_int_equal(r.now_ns, lost_ns);
         else
             assert_true(r.now_ns - lost_ns >= config.backoff_min_ns * 8 / 10);
-        nb__session_on_approval_failed(r.session, "no", r.now_ns);
+        nb__session_on_approval_failed(r.session, NB__APPROVAL_RETRY, "no", r.now_ns);
     }
     connect_up(&r);
     confirm(&r, "A1"); /* the wish outlived all that */
@@ -270,7 +273,7 @@ static void events_out_of_place_change_nothing(void **state)
     nb__session_on_closed(r.session, "?", r.now_ns);
     nb__session_on_opened(r.session, r.now_ns);
     nb__session_on_approved(r.session, "k", r.now_ns);
-    nb__session_on_approval_failed(r.session, "?", r.now_ns);
+    nb__session_on_approval_failed(r.session, NB__APPROVAL_LOCKED, "?", r.now_ns);
     assert_false(say(&r, ping));
     answer(&r, NB__OPSP_IN_USE, "A1");
     connect_up(&r);

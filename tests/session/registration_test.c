@@ -208,8 +208,7 @@ static void client_takes_our_last_slot_by_giving_it_back_first(void **state)
     rig r = rig_open(&config);
     want(&r, "NEAR", NB__WANT_WINDOW);
     want(&r, "FAR", NB__WANT_WINDOW);
-    assert_int_equal(nb__session_want(r.session, topic_of(&r, "FARTHER"), NB__WANT_WINDOW, r.now_ns),
-                     NB_E_LIMIT);
+    assert_int_equal(try_want(&r, "FARTHER", NB__WANT_WINDOW, 9), NB_E_LIMIT);
     connect_up(&r);
     confirm(&r, "NEAR");
     confirm(&r, "FAR");
@@ -220,8 +219,7 @@ static void client_takes_our_last_slot_by_giving_it_back_first(void **state)
     confirm(&r, "CLI1");
     want(&r, "NEAR", NB__WANT_CLIENT); /* there already */
     expect_state(&r, "NEAR", NB__REG_CONFIRMED);
-    assert_int_equal(nb__session_want(r.session, topic_of(&r, "CLI2"), NB__WANT_CLIENT, r.now_ns),
-                     NB_E_LIMIT);
+    assert_int_equal(try_want(&r, "CLI2", NB__WANT_CLIENT, 9), NB_E_LIMIT);
     assert_int_equal(nb__session_count(r.session)->evictions, 1);
     release(&r, "NEAR"); /* falls back to ours, stays registered */
     expect_state(&r, "NEAR", NB__REG_CONFIRMED);
@@ -315,9 +313,9 @@ static void a_topic_beyond_the_table_is_refused(void **state)
     (void)state;
     nb__session_config config = rig_config(41);
     rig r = rig_open(&config);
-    assert_int_equal(nb__session_want(r.session, NB__TOPIC_NONE, NB__WANT_CLIENT, r.now_ns),
+    assert_int_equal(nb__session_want(r.session, NB__TOPIC_NONE, NB__WANT_CLIENT, 0, r.now_ns),
                      NB_E_ARGUMENT);
-    nb__session_release(r.session, TOPICS_MAX, r.now_ns);
+    nb__session_release(r.session, TOPICS_MAX, NB__WANT_CLIENT, r.now_ns);
     assert_int_equal(nb__session_registration(r.session, TOPICS_MAX)->state, NB__REG_NONE);
     rig_close(&r);
 }

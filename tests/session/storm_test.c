@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Seeded storms: a fake KIS that loses, delays and refuses, drops the link, says 8996 and 0011,
+ * the process restarts with what it saved,
  * while wishes come and go. Invariants hold all the time; when the storm is over, every wish is
  * confirmed or visibly rejected, and the session falls silent. NB_SEED=n runs one seed. */
 #include "rig.h"
@@ -9,6 +10,8 @@
 #define SLOTS 8
 #define KEYS 24
 #define QUEUE_MAX 8
+#define CONNECTS 6
+#define CONNECTS_NS (90 * S)
 #define STORM_NS (1200 * S)
 #define CALM_NS (4000 * S)
 
@@ -34,7 +37,11 @@ typedef struct kis {
 typedef struct storm {
     rig r;
     kis kis;
-    bool client[KEYS], own[KEYS]; /* what was wished */
+    bool wished[NB__WANT_PINNED + 1][KEYS];
+    nb__session_config config;
+    nb__text memory;
+    int64_t attempts_ns[CONNECTS]; /* the last ones, a ring */
+    uint32_t attempt_count;
     uint32_t requests;
     int64_t closing_ns; /* the caller closes: INT64_MAX when not */
     int64_t step_ns;    /* the approval or connection under way */
@@ -140,6 +147,20 @@ static void kis_close(storm *s, const char *reason)
     nb__session_on_closed(s->r.session, reason, s->r.now_ns);
 }
 
+/* Never more than CONNECTS of them within CONNECTS_NS, restarts or not. */
+static void begin_step(storm *s)
+{
+    assert_int_equal(s->step_ns, INT64_MAX);
+    s->step = s->r.action.kind;
+    s->step_ns = s->r.now_ns + (int64_t)nb__random_below(&s->kis.random, 500) * MS;
+    if (s->step == NB__ACT_APPROVE)
+        return;
+    int64_t *oldest_ns = &s->attempts_ns[s->attempt_count % CONNECTS];
+    assert_true(s->attempt_count < CONNECTS || s->r.now_ns - *oldest_ns >= CONNECTS_NS);
+    *oldest_ns = s->r.now_ns;
+    s->attempt_count++;
+}
+
 /* Do what the session asks for. @return when it wants to be asked again. */
 static int64_t obey(storm *s)
 {
@@ -149,9 +170,10 @@ static int64_t obey(storm *s)
         if (action->kind == NB__ACT_WAIT)
             return action->wake_ns;
         if (action->kind == NB__ACT_APPROVE || action->kind == NB__ACT_CONNECT) {
-            assert_int_equal(s->step_ns, INT64_MAX);
-            s->step = action->kind;
-            s->step_ns = s->r.now_ns + (int64_t)nb__random_below(&s->kis.random, 500) * MS;
+            begin_step(s);
+        } else if (action->kind == NB__ACT_SAVE) {
+            nb__text_clear(&s->memory);
+            nb__session_memory_print(s->r.session, s->r.now_ns, s->r.now_ns, &s->memory);
         } else if (action->kind == NB__ACT_SEND_TEXT) {
             kis_request(s);
         } else if (action->kind == NB__ACT_DISCONNECT) {
@@ -163,12 +185,27 @@ static int64_t obey(storm *s)
     return 0;
 }
 
+/* The process ends and another begins with what was saved; nothing is wished yet. */
+static void restart(storm *s)
+{
+    nb__session_free(s->r.session);
+    s->r.session = nb__session_new(&s->config, s->r.topics, TOPICS_MAX);
+    assert_non_null(s->r.session);
+    assert_int_equal(nb__session_memory_parse(s->r.session, nb__text_view(&s->memory), s->r.now_ns,
+                                              s->r.now_ns, NULL),
+                     NB_OK);
+    memset(s->wished, 0, sizeof s->wished);
+    s->kis.is_open = false;
+    s->kis.queue_count = 0;
+    s->closing_ns = s->step_ns = INT64_MAX;
+}
+
 static void take_step(storm *s)
 {
     bool is_refused = one_in(&s->kis, 5);
     s->step_ns = INT64_MAX;
     if (s->step == NB__ACT_APPROVE && is_refused)
-        nb__session_on_approval_failed(s->r.session, "EGW00133", s->r.now_ns);
+        nb__session_on_approval_failed(s->r.session, NB__APPROVAL_RETRY, "503", s->r.now_ns);
     else if (s->step == NB__ACT_APPROVE)
         nb__session_on_approved(s->r.session, "an-approval-key", s->r.now_ns);
     else if (is_refused)
@@ -181,18 +218,28 @@ static void wish(storm *s)
 {
     kis *k = &s->kis;
     uint32_t topic = (uint32_t)nb__random_below(&k->random, KEYS);
-    uint64_t kind = nb__random_below(&k->random, 10);
-    if (kind < 5) {
-        nb_err err = nb__session_want(s->r.session, topic, NB__WANT_CLIENT, s->r.now_ns);
-        assert_true(err == NB_OK || err == NB_E_LIMIT);
-        s->client[topic] |= err == NB_OK;
-    } else if (kind < 6) {
-        nb_err err = nb__session_want(s->r.session, topic, NB__WANT_WINDOW, s->r.now_ns);
-        s->own[topic] |= err == NB_OK;
+    uint64_t kind = nb__random_below(&k->random, 20);
+    nb__want who = kind % 10 < 5   ? NB__WANT_CLIENT
+                   : kind % 10 < 8 ? NB__WANT_WINDOW
+                                   : NB__WANT_PINNED;
+    if (kind < 10) {
+        uint32_t rank = (uint32_t)nb__random_below(&k->random, 10);
+        uint32_t free = nb__session_slots_free(s->r.session);
+        nb_err err = nb__session_want(s->r.session, topic, who, rank, s->r.now_ns);
+        assert_true(err == NB_OK || (err == NB_E_LIMIT && free == 0));
+        s->wished[who][topic] |= err == NB_OK;
     } else {
-        nb__session_release(s->r.session, topic, s->r.now_ns);
-        s->client[topic] = false;
+        nb__session_release(s->r.session, topic, who, s->r.now_ns);
+        s->wished[who][topic] = false;
     }
+}
+
+static nb__want wisher_of(const storm *s, uint32_t topic)
+{
+    nb__want who = NB__WANT_PINNED;
+    while (who > NB__WANT_NOBODY && !s->wished[who][topic])
+        who--;
+    return who;
 }
 
 static void check(storm *s)
@@ -200,9 +247,7 @@ static void check(storm *s)
     assert_true(nb__session_slots_used(s->r.session) <= SLOTS);
     for (uint32_t topic = 0; topic < KEYS; topic++) {
         const nb__registration *seen = nb__session_registration(s->r.session, topic);
-        nb__want who = s->client[topic] ? NB__WANT_CLIENT
-                       : s->own[topic]  ? NB__WANT_WINDOW
-                                        : NB__WANT_NOBODY;
+        nb__want who = wisher_of(s, topic);
         assert_int_equal(seen->who, who);
         if (seen->state == NB__REG_CONFIRMED)
             assert_true(s->kis.is_open && s->kis.has[topic]);
@@ -243,20 +288,26 @@ static void turn(storm *s, int64_t wish_ns, int64_t end_ns)
 
 static void check_calm(storm *s)
 {
-    uint32_t confirmed = 0, has = 0;
-    bool is_own_waiting = false;
+    uint32_t confirmed = 0, has = 0, lingering = 0;
+    bool is_own_waiting = false, is_pinned_waiting = false, is_less_confirmed = false;
     for (uint32_t topic = 0; topic < KEYS; topic++) {
         nb__registration_state state = nb__session_registration(s->r.session, topic)->state;
+        nb__want who = wisher_of(s, topic);
         confirmed += state == NB__REG_CONFIRMED;
+        lingering += state == NB__REG_LINGERING;
         has += s->kis.has[topic];
+        is_less_confirmed |= state == NB__REG_CONFIRMED && who < NB__WANT_PINNED;
         if (state == NB__REG_PENDING) {
-            assert_false(s->client[topic]); /* a client always hears */
+            assert_false(s->wished[NB__WANT_CLIENT][topic]); /* a client always hears */
             is_own_waiting = true;
+            is_pinned_waiting |= who == NB__WANT_PINNED;
         }
     }
-    assert_int_equal(confirmed, has);
+    assert_int_equal(confirmed + lingering, has);
+    assert_int_equal(lingering, 0);
     if (is_own_waiting)
         assert_int_equal(confirmed, SLOTS);
+    assert_false(is_pinned_waiting && is_less_confirmed);
 }
 
 static uint64_t seed_now; /* named when it fails */
@@ -266,7 +317,10 @@ static void run_seed(uint64_t seed)
     nb__session_config config = rig_config(SLOTS);
     config.seed = seed;
     config.linger_ns = 60 * S;
-    storm s = {.r = rig_open(&config), .closing_ns = INT64_MAX, .step_ns = INT64_MAX};
+    config.connects_max = CONNECTS;
+    config.connects_window_ns = CONNECTS_NS;
+    storm s = {
+        .r = rig_open(&config), .config = config, .closing_ns = INT64_MAX, .step_ns = INT64_MAX};
     nb__random_init(&s.kis.random, seed);
     for (uint32_t i = 0; i < KEYS; i++) {
         char key[8];
@@ -279,6 +333,8 @@ static void run_seed(uint64_t seed)
         turn(&s, wish_ns, end_ns);
         if (s.r.now_ns >= wish_ns) {
             wish(&s);
+            if (one_in(&s.kis, 150))
+                restart(&s);
             wish_ns = s.r.now_ns + (int64_t)nb__random_below(&s.kis.random, 5000) * MS;
         }
         check(&s);
@@ -296,6 +352,7 @@ static void run_seed(uint64_t seed)
     }
     check_calm(&s);
     assert_int_equal(s.requests, requests); /* nothing is asked over and over */
+    nb__text_fini(&s.memory);
     rig_close(&s.r);
 }
 
