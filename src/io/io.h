@@ -110,6 +110,9 @@ typedef struct nb__server_handler {
                    nb__text *extra_headers, const char **detail);
     void (*opened)(void *self, nb__peer *peer); /**< the 101 is queued */
     void (*message)(void *self, nb__peer *peer, const nb__ws_event *event);
+    /** A PING or PONG arrived. @return false: a PING stays without its PONG, and alive() without
+     * its call. May be NULL. */
+    bool (*control)(void *self, nb__peer *peer, const nb__ws_event *event);
     void (*alive)(void *self, nb__peer *peer); /**< any frame arrived; may be NULL */
     /** There is room again after nb__peer_write() took less than it was given; may be NULL. */
     void (*writable)(void *self, nb__peer *peer);
@@ -163,6 +166,19 @@ void nb__peer_close(nb__peer *peer, uint16_t code, nb_span reason);
 void nb__peer_abort(nb__peer *peer);
 /** Stop reading from this peer (`true`) or go on: for faults and back-pressure. */
 void nb__peer_pause(nb__peer *peer, bool is_paused);
+
+/* ---- what only a look-alike's faults do (fault.c) ---- */
+/** Disconnect with RST: what is queued or on its way is lost. */
+void nb__peer_reset(nb__peer *peer);
+/** Flush, then end our side without a Close frame. Gone once the other end ends too, or after
+ * close_timeout_ns. */
+void nb__peer_eof(nb__peer *peer);
+/** From here on it is sent nothing, no PONG and no Close either; gone when the client disconnects,
+ * or by nb__peer_reset(). */
+void nb__peer_mute(nb__peer *peer);
+/** Refuse connections and keep the port, or listen on it again. Those who are connected stay.
+ * @retval NB_E_SYSTEM  Another program was quicker: nothing listens here now. */
+nb_err nb__server_refuse(nb__server *server, bool is_refusing, nb_error *error);
 
 /* ---- link: one WebSocket client connection ---- */
 

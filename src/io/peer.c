@@ -55,7 +55,7 @@ void nb__peer_end(nb__peer *peer, const char *detail)
 
 void nb__peer_drain(nb__peer *peer, const char *detail)
 {
-    if (peer->state >= NB__PEER_DRAIN)
+    if (peer->state >= NB__PEER_DRAIN || peer->is_muted)
         return;
     bool is_http = peer->state == NB__PEER_HTTP;
     peer->state = NB__PEER_DRAIN;
@@ -104,6 +104,10 @@ void nb__peer_flush(nb__peer *peer)
         return;
     if (peer->output.text.is_failed) {
         nb__peer_end(peer, "memory is exhausted");
+        return;
+    }
+    if (peer->is_muted) {
+        nb__output_fini(&peer->output);
         return;
     }
     bool had_output = nb__output_left(&peer->output) > 0;

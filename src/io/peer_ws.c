@@ -23,6 +23,9 @@ static void event_handle(nb__peer *peer, const nb__ws_event *event)
     }
     if (peer->state != NB__PEER_OPEN) /* our Close is sent: nothing but theirs counts */
         return;
+    if (event->kind != NB__WS_EVENT_MESSAGE && handler->control != NULL &&
+        !handler->control(handler->self, peer, event))
+        return;
     if (handler->alive != NULL)
         handler->alive(handler->self, peer);
     if (peer->state != NB__PEER_OPEN)

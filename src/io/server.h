@@ -51,7 +51,7 @@ struct nb__peer {
     uint32_t interest; /**< epoll events asked for */
     uint8_t state, deadline_kind;
     bool is_opened; /**< closed() is owed */
-    bool is_paused, is_write_wanted, is_input_ended, is_refused, is_loopback;
+    bool is_paused, is_write_wanted, is_input_ended, is_refused, is_loopback, is_muted;
     char name[NB__SOCKET_NAME_BYTES];
 };
 
