@@ -65,3 +65,67 @@ nb_err nb__approval_answer_parse(nb_span body, nb__approval_answer *out, nb_erro
     json_decref(root);
     return err;
 }
+
+/* ---- what a failure means ---- */
+
+static const char *const class_names[] = {
+    [NB__APPROVAL_RETRY] = "retry",   [NB__APPROVAL_PACED] = "paced",
+    [NB__APPROVAL_LOCKED] = "locked", [NB__APPROVAL_REFUSED] = "refused",
+    [NB__APPROVAL_CLOSED] = "closed",
+};
+
+const char *nb__approval_class_name(nb__approval_class class_)
+{
+    return (size_t)class_ < NB__COUNT_OF(class_names) ? class_names[class_] : "?";
+}
+
+typedef struct failure {
+    const char *code;
+    nb__approval_class class_;
+    const char *advice;
+} failure;
+
+static const failure failures[] = {
+    {"EGW00101", NB__APPROVAL_REFUSED, "KIS cannot read the request: check appkey and secret"},
+    {"EGW00102", NB__APPROVAL_REFUSED, "the appkey is missing: check the configuration"},
+    {"EGW00103", NB__APPROVAL_LOCKED,
+     "check the appkey; if it is right, KIS has locked it for a while after repeated failures"},
+    {"EGW00104", NB__APPROVAL_REFUSED, "the secret is missing: check the configuration"},
+    {"EGW00105", NB__APPROVAL_LOCKED,
+     "check the secret; if it is right, KIS has locked the appkey for a while"},
+    {"EGW00115", NB__APPROVAL_REFUSED, "KIS does not take the grant_type: report this"},
+    {"EGW00116", NB__APPROVAL_REFUSED, "KIS misses the grant_type: report this"},
+    {"EGW00133", NB__APPROVAL_PACED,
+     "another program of yours just asked with this appkey: one a minute is allowed"},
+    {"EGW00201", NB__APPROVAL_PACED,
+     "too many requests a second with this appkey: other programs of yours count too"},
+    {"EGW00206", NB__APPROVAL_REFUSED, "the appkey has no right to this: apply for it at KIS"},
+    {"EGW00207", NB__APPROVAL_REFUSED, "KIS does not allow this IP address: register it at KIS"},
+    {"EGW00300", NB__APPROVAL_RETRY, "trouble inside KIS; nothing to do"},
+    {"EGW00301", NB__APPROVAL_RETRY, "KIS took too long; nothing to do"},
+    {"EGW00302", NB__APPROVAL_CLOSED, "KIS says that it is outside its hours"},
+    {"EGW02004", NB__APPROVAL_REFUSED,
+     "this is a paper key; the night TRs have no paper version: use the live appkey"},
+};
+
+nb__approval_class nb__approval_class_of(int status, const char *error_code, const char **advice)
+{
+    for (size_t i = 0; i < NB__COUNT_OF(failures); i++) {
+        if (strcmp(failures[i].code, error_code) == 0) {
+            *advice = failures[i].advice;
+            return failures[i].class_;
+        }
+    }
+    if (error_code[0] == '\0' && (status < 100 || status >= 500)) {
+        *advice = status < 100 ? "no answer came: check the network and KIS's notices"
+                               : "trouble inside KIS; nothing to do";
+        return NB__APPROVAL_RETRY;
+    }
+    if (status == 429) {
+        *advice = "too many requests; other programs of yours count too";
+        return NB__APPROVAL_PACED;
+    }
+    *advice = "an answer that nightbook does not know: asking rarely, so that KIS does not block "
+              "the appkey";
+    return NB__APPROVAL_LOCKED;
+}

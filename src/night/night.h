@@ -51,9 +51,11 @@ const char *nb__hours_name(nb__hours hours);
 bool nb__hours_parse(nb_span text, nb__hours *out);
 typedef struct nb__opening {
     bool is_open;
-    int64_t changes_ns; /**< UTC; when it next opens or closes; INT64_MAX: never */
-    int session_id;     /**< changes with each night (and day): a fresh approval key for each */
+    int64_t changes_ns; /**< UTC; when it next opens, closes or (ALWAYS, at 07:50) becomes another
+                           session; INT64_MAX: never */
+    int session_id;     /**< of the one that is on or comes next; a fresh approval key for each */
 } nb__opening;
+/** Years before 1970-01-03 or from 2200 on are never open, but for ALWAYS. */
 nb__opening nb__opening_at(const nb_calendar *calendar, nb__hours hours, int64_t utc_ns);
 /** The next 07:50 KST, when KIS ends every link. */
 int64_t nb__forced_stop_after(int64_t utc_ns);
