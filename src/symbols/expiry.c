@@ -9,7 +9,7 @@
  * The nominal day, before holidays, is the scale on which serials are ordered: it needs no
  * calendar.
  */
-#include "symbols/symbols.h"
+#include "index.h"
 #include <string.h>
 
 enum { MONDAY = 1, THURSDAY = 4 };
@@ -20,8 +20,7 @@ typedef struct serial {
     bool is_weekly;
 } serial;
 
-/* KOSDAQ150's Monday weeklies are told from its Thursday's by the code only. */
-static bool is_monday(const nb__instrument *row)
+bool nb__expires_on_monday(const nb__instrument *row)
 {
     return row->product == NB__PRODUCT_KOSPI200_WEEKLY_MON ||
            (strlen(row->code) > 3 && memcmp(row->code + 1, "AK", 2) == 0);
@@ -49,7 +48,7 @@ static bool read_serial(const nb__instrument *row, serial *out)
     *out = (serial){.year = (int)year,
                     .month = (int)month,
                     .week = (int)week,
-                    .weekday = is_weekly && is_monday(row) ? MONDAY : THURSDAY,
+                    .weekday = is_weekly && nb__expires_on_monday(row) ? MONDAY : THURSDAY,
                     .is_weekly = is_weekly};
     return true;
 }

@@ -11,4 +11,9 @@ struct nb__symbols {
     size_t count;
 };
 
+/** Of a Monday weekly; KOSDAQ150's is told from its Thursday's by the code only. */
+bool nb__expires_on_monday(const nb__instrument *row);
+/** Whether its code begins with `text`, in small letters. */
+bool nb__code_begins(const nb__instrument *row, nb_span text);
+
 #endif

@@ -2,19 +2,18 @@
 /*
  * Codes that a slip may have meant. In this order, each by expiry:
  *
- *     0  two neighbours swapped, one missing, one too many (also the misreading 1A01612: kind and
+ *     0  small letters for capitals
+ *     1  two neighbours swapped, one missing, one too many (also the misreading 1A01612: kind and
  *        code)
- *     1  a stale serial: all but the three characters of the expiry as asked for
- *     2  one character another
- *
- * Letters asked for in lower case are taken for capitals.
+ *     2  a stale serial: all but the three characters of the expiry as asked for
+ *     3  one character another
  */
 #include "index.h"
 #include <string.h>
 
 #define CODE_MAX (sizeof((nb__instrument *)NULL)->code - 1)
 
-enum { SLIPPED, STALE, MISTYPED, NOT_NEAR };
+enum { SAME, SLIPPED, STALE, MISTYPED, NOT_NEAR };
 
 /* What is left between the first and the last character that differ. */
 typedef struct difference {
@@ -47,7 +46,9 @@ static int nearness(nb_span code, nb_span other)
     difference d = compare(code, other);
     size_t a = d.a.size_bytes, b = d.b.size_bytes;
     bool is_swapped = a == 2 && b == 2 && d.a.data[0] == d.b.data[1] && d.a.data[1] == d.b.data[0];
-    if (is_swapped || a + b <= 1)
+    if (a + b == 0)
+        return SAME;
+    if (is_swapped || a + b == 1)
         return SLIPPED;
     if (is_stale(code, other))
         return STALE;
@@ -67,7 +68,7 @@ size_t nb__symbols_near(const nb__symbols *symbols, nb_span code, const nb__inst
     }
     asked.data = text;
     size_t count = 0;
-    for (int wanted = SLIPPED; wanted < NOT_NEAR; wanted++)
+    for (int wanted = SAME; wanted < NOT_NEAR; wanted++)
         for (size_t i = 0; i < symbols->count && count < max; i++)
             if (nearness(asked, nb__span(symbols->by_expiry[i]->code)) == wanted)
                 out[count++] = symbols->by_expiry[i];

@@ -7,7 +7,6 @@
  *     by_expiry   the same rows as a person reads them: nearest expiry, product, strike, call
  *                 before put; rows without a serial (spreads) last
  */
-#include "symbols.h"
 #include "index.h"
 #include <stdlib.h>
 #include <string.h>
@@ -32,13 +31,20 @@ static int compare_strikes(nb_price a, nb_price b)
     return (left > right) - (left < right);
 }
 
+/* What nightbook does not know comes last. */
+static uint64_t product_order(nb__product product)
+{
+    bool is_other = product == NB__PRODUCT_UNKNOWN || product == NB__PRODUCT_OTHER_FUTURE;
+    return (uint64_t)product + (is_other ? 100 : 0);
+}
+
 static int compare_readers(const void *a, const void *b)
 {
     const nb__instrument *left = *(const nb__instrument *const *)a;
     const nb__instrument *right = *(const nb__instrument *const *)b;
     int order = compare_numbers(nb__expiry_order(left), nb__expiry_order(right));
     if (order == 0)
-        order = compare_numbers(left->product, right->product);
+        order = compare_numbers(product_order(left->product), product_order(right->product));
     if (order == 0)
         order = compare_strikes(left->strike, right->strike);
     if (order == 0)
@@ -110,4 +116,14 @@ const nb__instrument *nb__symbols_find(const nb__symbols *symbols, nb_span code)
             high = middle;
     }
     return NULL;
+}
+
+bool nb__code_begins(const nb__instrument *row, nb_span text)
+{
+    for (size_t i = 0; i < text.size_bytes; i++) {
+        char c = row->code[i];
+        if ((c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c) != text.data[i])
+            return false; /* also at the code's end */
+    }
+    return true;
 }

@@ -39,18 +39,22 @@ const nb__instrument *nb__symbols_find(const nb__symbols *symbols, nb_span code)
 size_t nb__symbols_count(const nb__symbols *symbols); /**< codes */
 /** In the order of nb__symbols_search(). `index` < count. */
 const nb__instrument *nb__symbols_at(const nb__symbols *symbols, size_t index);
-/** Codes that a typing slip may have meant: same length and one character off, two swapped, a stale
- * serial of the same strike … @return how many of at most `max`. */
+/** Codes that a slip may have meant, likeliest first: two neighbours swapped, one too many or
+ * missing; a stale serial of the same strike; one character another. @return how many of at most
+ * `max`. */
 size_t nb__symbols_near(const nb__symbols *symbols, nb_span code, const nb__instrument **out,
                         size_t max);
 
 /**
- * Find by words: each must fit. Product (위클리, weekly, 미니, mini, 코스닥150, kosdaq150, 선물,
- * future …), right (콜 call c, 풋 put p), expiry (202612, 2612, 12월, 2611W4, w4), strike (1120,
- * 1,120.0), ATM (atm, 등가), a code or its beginning, else a part of the name. Nearest expiry
- * first, then by strike.
+ * Find by words: each must fit. Product (위클리, weekly, 월 mon, 목 thu, 미니, mini, 코스닥150,
+ * kosdaq150, 선물, future, 스프레드 …; kospi200 alone means no mini), right (콜 call c, 풋 put p),
+ * expiry (202612, 2612, 2026-12, 12월, dec, 2611W4, w4), strike (1120, 1,120.0), money (atm 등가,
+ * itm, otm), a code or its beginning, else a part of the name. Words may run together:
+ * 위클리풋1120. Nearest expiry first, then by product, strike, call before put; without words all
+ * rows.
  *
- * @param[out] out  At most `max` rows, in order. @return how many there are in all.
+ * @param[out] out  At most `max` rows, in order. @return how many there are in all.  Cost: one pass
+ * over the master, no allocation.
  */
 size_t nb__symbols_search(const nb__symbols *symbols, nb_span words, const nb__instrument **out,
                           size_t max);
