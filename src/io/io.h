@@ -208,8 +208,9 @@ typedef struct nb__link_options {
 /**
  * Connect and upgrade in the background, all within timeout_ns. Reads up to 1 MiB a turn. What
  * fails on the way is told by closed(), at a turn's end. A name is looked up by a helper thread, so
- * that the loop never waits; all its addresses are tried.
- * @retval NB_E_ARGUMENT  TLS asked for.
+ * that the loop never waits; all its addresses are tried. What must not be reached is told by
+ * closed() with NB_E_CONFIG.
+ * @retval NB_E_ARGUMENT  TLS asked for, or `numeric` is no number.
  */
 nb_err nb__link_open(nb__loop *loop, const nb__address *address, const nb__link_options *options,
                      const nb__link_handler *handler, nb__link **out, nb_error *error);
@@ -238,33 +239,45 @@ void nb__fetch_cancel(nb__fetch *fetch); /**< without a callback */
 /* ---- appkey lock: one session an appkey on this machine ---- */
 
 typedef struct nb__appkey_lock nb__appkey_lock;
+/** Never a valid memory: whoever parses it must refuse it, and assume the worst. */
+#define NB__APPKEY_TORN "(torn)"
 /**
  * Take the lock of an appkey across all processes and users of this machine (an abstract socket
  * named by its hash), and of its state file `DIRECTORY/appkey-HASH.state` (made 0600, room
  * preallocated so that a full disk cannot keep it from being written). Ends with the process,
  * however that ends.
  *
- * @param[out] memory  What the file held; empty when new.
+ * @param[out] memory  What was saved last, without a line end; empty when nothing ever was;
+ * NB__APPKEY_TORN when the file is not what a save leaves behind.
  * @retval NB_E_BUSY    Held: detail says by which process (pid, name, user), since when.
  * @retval NB_E_SYSTEM  The directory or file cannot be made or written.
  */
 nb_err nb__appkey_lock_take(const char *directory, const char *appkey, nb__appkey_lock **out,
                             nb__text *memory, nb_error *error);
-/** In place, with a checksum: one pwrite, so that a crash in it is seen and not misread. */
+/** In place, with a checksum: one pwrite, so that a crash in it is seen and not misread. `memory`
+ * is one line, 1 to 2048 bytes; a line end at its end is left out.
+ * @retval NB_E_ARGUMENT  It is no such line.
+ * @retval NB_E_SYSTEM    The file cannot be written; it may be torn now. */
 nb_err nb__appkey_lock_save(nb__appkey_lock *lock, nb_span memory, nb_error *error);
 void nb__appkey_lock_free(nb__appkey_lock *lock);
 /** 16 hex digits of SHA-256: names an appkey in files and logs without telling it. */
 void nb__appkey_hash(const char *appkey, char out[17]);
 
 /* ---- child: run the user's program with a few bytes on stdin ---- */
-/** /bin/sh -c COMMAND, environment without KIS_*, stdout and stderr to ours; killed after
- * timeout_ns. `input` ≤ 4 KiB. `done` may be NULL; `status` as of waitpid(). */
+/**
+ * /bin/sh -c COMMAND, environment without KIS_* and other names of KIS's secrets, stdout and stderr
+ * to ours, no other descriptor; its process group is killed after timeout_ns. `done` may be NULL;
+ * `status` as of waitpid(), -1 when another has reaped it; at a turn's end. A program that still
+ * runs when the loop is freed is left to end by itself, untold.
+ * @retval NB_E_ARGUMENT  `input` is larger than 4 KiB.
+ * @retval NB_E_LIMIT     16 are running.
+ */
 nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t timeout_ns,
                      void (*done)(void *self, int status), void *self, nb_error *error);
 
 /* ---- files ---- */
 /** Write `path` whole or not at all: temporary name beside it, fsync, rename, fsync of the
- * directory. */
+ * directory. @retval NB_E_SYSTEM  What was there stays. */
 nb_err nb__file_write(const char *path, nb_span content, unsigned mode, nb_error *error);
 /** Make a directory and its parents, mode 0700. */
 nb_err nb__directory_make(const char *path, nb_error *error);

@@ -32,7 +32,7 @@ struct nb__loop {
     nb__hook *hooks, *hook_next; /* hook_next: of the hook that runs now, so that hooks may be
                                     removed meanwhile */
     chores flushes, burials;
-    nb__signals *signals;
+    nb__kept *kept;
     char *read_buffer;
     int event_at, event_count; /* of this turn: [event_at, event_count) are not handled yet */
     struct epoll_event events[EVENTS_MAX];
@@ -134,7 +134,10 @@ void nb__loop_free(nb__loop *loop)
     if (loop == NULL)
         return;
     flush_and_bury_all(loop);
-    nb__signals_free(loop->signals);
+    for (nb__kept *kept; (kept = loop->kept) != NULL;) {
+        nb__loop_unkeep(kept);
+        kept->release(kept);
+    }
     close(loop->epoll_fd);
     free(loop->heap.timers);
     free(loop->read_buffer);
@@ -166,10 +169,20 @@ char *nb__loop_read_buffer(nb__loop *loop)
     return loop->read_buffer;
 }
 
-void nb__loop_keep_signals(nb__loop *loop, nb__signals *signals)
+void nb__loop_keep(nb__loop *loop, nb__kept *kept)
 {
-    nb__signals_free(loop->signals);
-    loop->signals = signals;
+    kept->next = loop->kept;
+    kept->at = &loop->kept;
+    if (kept->next != NULL)
+        kept->next->at = &kept->next;
+    loop->kept = kept;
+}
+
+void nb__loop_unkeep(nb__kept *kept)
+{
+    *kept->at = kept->next;
+    if (kept->next != NULL)
+        kept->next->at = kept->at;
 }
 
 /* ---- a turn ---- */

@@ -24,6 +24,15 @@ void nb__loop_flush_later(nb__loop *loop, nb__chore *chore);
 /** Say good-bye and free: runs last, in order, and only while no flush is queued. */
 void nb__loop_bury_later(nb__loop *loop, nb__chore *chore);
 
+/** Something that ends with the loop if it did not end before. */
+typedef struct nb__kept nb__kept;
+struct nb__kept {
+    void (*release)(nb__kept *kept); /**< called by nb__loop_free(), already unkept */
+    nb__kept *next, **at;
+};
+void nb__loop_keep(nb__loop *loop, nb__kept *kept);
+void nb__loop_unkeep(nb__kept *kept);
+
 /** All reads go here: valid until the callback returns; no connection owns a buffer. */
 #define NB__READ_BUFFER_BYTES ((size_t)1 << 20)
 char *nb__loop_read_buffer(nb__loop *loop);
@@ -39,10 +48,5 @@ void nb__heap_set(nb__heap *heap, nb__timer *timer, int64_t at_mono_ns);
 void nb__heap_remove(nb__heap *heap, nb__timer *timer);
 /** Fire all that are due, once each; what is set meanwhile waits for the next turn. */
 void nb__heap_fire(nb__heap *heap, int64_t now_mono_ns);
-
-/* signal.c */
-typedef struct nb__signals nb__signals;
-void nb__signals_free(nb__signals *signals);
-void nb__loop_keep_signals(nb__loop *loop, nb__signals *signals);
 
 #endif

@@ -14,11 +14,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-struct nb__signals {
+typedef struct signals {
     nb__watch watch;
+    nb__kept kept;
     nb__loop *loop;
     sigset_t mask_before;
-};
+} signals;
 
 static void end_process(int number)
 {
@@ -37,13 +38,13 @@ static sigset_t signals_watched(void)
 static void signal_ready(nb__watch *watch, uint32_t epoll_events)
 {
     (void)epoll_events;
-    nb__signals *signals = NB__HOLDER(watch, nb__signals, watch);
+    const signals *watched = NB__HOLDER(watch, signals, watch);
     struct signalfd_siginfo info;
     if (read(watch->fd, &info, sizeof info) != (ssize_t)sizeof info)
         return;
-    if (nb__loop_is_stopped(signals->loop))
+    if (nb__loop_is_stopped(watched->loop))
         _exit(128 + (int)info.ssi_signo);
-    nb__loop_stop(signals->loop);
+    nb__loop_stop(watched->loop);
     struct sigaction action = {.sa_handler = end_process};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -51,33 +52,33 @@ static void signal_ready(nb__watch *watch, uint32_t epoll_events)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-nb_err nb__loop_stop_on_signals(nb__loop *loop, nb_error *error)
+static void signals_release(nb__kept *kept)
 {
-    nb__signals *signals = calloc(1, sizeof *signals);
-    if (signals == NULL)
-        return nb__fail(error, NB_E_MEMORY, 0, "signals: memory is exhausted");
-    sigset_t set = signals_watched();
-    pthread_sigmask(SIG_BLOCK, &set, &signals->mask_before);
-    signals->loop = loop;
-    signals->watch.ready = signal_ready;
-    signals->watch.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (signals->watch.fd < 0 || nb__watch_add(loop, &signals->watch, EPOLLIN) != NB_OK) {
-        nb_err err = nb__fail(error, NB_E_SYSTEM, 0, "signals: %s", strerrordesc_np(errno));
-        nb__signals_free(signals);
-        return err;
+    signals *watched = NB__HOLDER(kept, signals, kept);
+    if (watched->watch.fd >= 0) {
+        nb__watch_remove(watched->loop, &watched->watch);
+        close(watched->watch.fd);
     }
-    nb__loop_keep_signals(loop, signals);
-    return NB_OK;
+    pthread_sigmask(SIG_SETMASK, &watched->mask_before, NULL);
+    free(watched);
 }
 
-void nb__signals_free(nb__signals *signals)
+nb_err nb__loop_stop_on_signals(nb__loop *loop, nb_error *error)
 {
-    if (signals == NULL)
-        return;
-    if (signals->watch.fd >= 0) {
-        nb__watch_remove(signals->loop, &signals->watch);
-        close(signals->watch.fd);
+    signals *watched = calloc(1, sizeof *watched);
+    if (watched == NULL)
+        return nb__fail(error, NB_E_MEMORY, 0, "signals: memory is exhausted");
+    sigset_t set = signals_watched();
+    pthread_sigmask(SIG_BLOCK, &set, &watched->mask_before);
+    watched->loop = loop;
+    watched->kept.release = signals_release;
+    watched->watch.ready = signal_ready;
+    watched->watch.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (watched->watch.fd < 0 || nb__watch_add(loop, &watched->watch, EPOLLIN) != NB_OK) {
+        nb_err err = nb__fail(error, NB_E_SYSTEM, 0, "signals: %s", strerrordesc_np(errno));
+        signals_release(&watched->kept);
+        return err;
     }
-    pthread_sigmask(SIG_SETMASK, &signals->mask_before, NULL);
-    free(signals);
+    nb__loop_keep(loop, &watched->kept);
+    return NB_OK;
 }

@@ -163,8 +163,13 @@ static int stub_setup(void **state)
     s = (stub){.has_approval = true};
     nb__server_config config = nb__server_config_default();
     assert_int_equal(nb__listen_parse("127.0.0.1:0", &config.listen, NULL), NB_OK);
-    nb__server_handler handler = {&s,           stub_request, stub_upgrade, stub_opened,
-                                  stub_message, stub_alive,   NULL,         stub_closed};
+    nb__server_handler handler = {.self = &s,
+                                  .request = stub_request,
+                                  .upgrade = stub_upgrade,
+                                  .opened = stub_opened,
+                                  .message = stub_message,
+                                  .alive = stub_alive,
+                                  .closed = stub_closed};
     assert_int_equal(nb__loop_new(&s.loop, NULL), NB_OK);
     assert_int_equal(nb__server_open(s.loop, &config, &handler, &s.server, NULL), NB_OK);
     s.port = nb__server_port(s.server);
@@ -453,8 +458,13 @@ static void test_nobody_listens(void **state)
     nb__loop *loop;
     nb__server *server;
     nb__server_config config = nb__server_config_default();
-    nb__server_handler handler = {NULL,         stub_request, stub_upgrade, stub_opened,
-                                  stub_message, stub_alive,   NULL,         stub_closed};
+    nb__server_handler handler = {.self = NULL,
+                                  .request = stub_request,
+                                  .upgrade = stub_upgrade,
+                                  .opened = stub_opened,
+                                  .message = stub_message,
+                                  .alive = stub_alive,
+                                  .closed = stub_closed};
     assert_int_equal(nb__listen_parse("127.0.0.1:0", &config.listen, NULL), NB_OK);
     assert_int_equal(nb__loop_new(&loop, NULL), NB_OK);
     assert_int_equal(nb__server_open(loop, &config, &handler, &server, NULL), NB_OK);

@@ -191,8 +191,13 @@ static void run(uint64_t seed)
     memset(&c, 0, sizeof c);
     nb__random_init(&c.random, seed);
     harness *h = harness_new();
-    h->handler = (nb__server_handler){h,         c_request, c_upgrade,  c_opened,
-                                      c_message, NULL,      c_writable, c_closed};
+    h->handler = (nb__server_handler){.self = h,
+                                      .request = c_request,
+                                      .upgrade = c_upgrade,
+                                      .opened = c_opened,
+                                      .message = c_message,
+                                      .writable = c_writable,
+                                      .closed = c_closed};
     h->config.connections_max = SLOTS - 2;
     h->config.send_buffer_bytes = 4096;
     h->config.output_max_bytes = 20000;

@@ -103,8 +103,14 @@ static inline harness *harness_new(void)
     assert_int_equal(nb__loop_new(&h->loop, NULL), NB_OK);
     h->config = nb__server_config_default();
     h->upgrade_status = 101;
-    h->handler = (nb__server_handler){h,         h_request, h_upgrade,  h_opened,
-                                      h_message, h_alive,   h_writable, h_closed};
+    h->handler = (nb__server_handler){.self = h,
+                                      .request = h_request,
+                                      .upgrade = h_upgrade,
+                                      .opened = h_opened,
+                                      .message = h_message,
+                                      .alive = h_alive,
+                                      .writable = h_writable,
+                                      .closed = h_closed};
     return h;
 }
 
