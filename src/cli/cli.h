@@ -17,6 +17,7 @@ typedef struct nb__command {
 int nb__command_decode(int argc, char **argv);
 int nb__command_serve(int argc, char **argv);
 int nb__command_sim(int argc, char **argv);
+int nb__command_symbols(int argc, char **argv);
 int nb__command_tap(int argc, char **argv);
 
 /* ---- options (options.c): one table gives parsing, --help and messages ---- */
