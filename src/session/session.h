@@ -49,7 +49,8 @@ typedef struct nb__session_config {
     int64_t backoff_min_ns,
         backoff_max_ns; /**< doubled each failure, ± 20 % jitter; reset after data flowed 30 s */
     int64_t in_use_wait_ns; /**< after OPSP8996, ≥ 60 s; longer each time in a row, to 10 min */
-    uint32_t connects_max;  /**< connect budget: so many attempts (an approval or a connection) */
+    uint32_t connects_max;  /**< connect budget: so many attempts (an approval if one is needed, and
+                               a connection), 40 at most … */
     int64_t
         connects_window_ns; /**< … within so long; then the breaker is open. connects_max 0: none */
     uint64_t seed;          /**< jitter */
@@ -77,16 +78,18 @@ void nb__session_free(nb__session *session);
 /**
  * Want a topic, also for one more reason. Takes a free slot, else a lingering one, else that of the
  * WINDOW topic with the highest rank (when `who` is CLIENT or PINNED), else, for PINNED, of a
- * client's. Asked for in the order PINNED, CLIENT, WINDOW by rank; after a reconnect too.
+ * client's (which is then REJECTED with OPSP0008). Asked for in the order PINNED, CLIENT, WINDOW by
+ * rank; after a reconnect too. A PINNED or WINDOW topic that loses its slot stays wanted and
+ * PENDING and takes the next one that comes free, until it is released.
  *
  * @param rank  WINDOW only: how far from the money; wanting it again gives it a new rank.
  * @retval NB_OK       pending, confirmed, or back from lingering; see nb__session_registration().
- * @retval NB_E_LIMIT  every slot is held by someone as important: answer OPSP0008.
+ * @retval NB_E_LIMIT  every slot is held by someone as important: answer OPSP0008. Nothing changed.
  */
 nb_err nb__session_want(nb__session *session, uint32_t topic, nb__want who, uint32_t rank,
                         int64_t now_ns);
-/** One reason less (the last client left, the window moved on). Without any, a client's topic
- * lingers; one of ours is given back. */
+/** One reason less (the last client left, the window moved on). Without any, a topic lingers for
+ * linger_ns after its last client left; one that no client wanted is given back at once. */
 void nb__session_release(nb__session *session, uint32_t topic, nb__want who, int64_t now_ns);
 
 typedef struct nb__registration {
@@ -116,8 +119,8 @@ void nb__session_expect_stop(nb__session *session, int64_t until_ns);
 void nb__session_memory_print(const nb__session *session, int64_t now_ns, int64_t now_real_ns,
                               nb__text *out);
 /**
- * Before the first nb__session_next(). A clock that went back never shortens a wait by more than it
- * moved, nor makes one longer than the longest there is.
+ * Before the first nb__session_next(). A clock that went forward shortens a wait by no more than it
+ * moved; one that went back makes none longer than the longest there is.
  * @retval NB_E_FRAME  Not understood: the budget counts as spent just now, so that a broken file
  * never makes connects faster.
  */
@@ -136,7 +139,9 @@ void nb__session_on_alive(nb__session *session, int64_t now_ns); /**< any frame 
 bool nb__session_on_message(nb__session *session, nb_span text, int64_t now_ns);
 void nb__session_on_closed(nb__session *session, const char *reason, int64_t now_ns);
 
-/** The memory could not be written: from here on attempts keep the budget's mean distance. */
+/** The memory could not be written (said at once after NB__ACT_SAVE): the attempt that was about to
+ * begin keeps the budget's mean distance from the last one and from the session's begin, so that a
+ * process that crashes in a loop and cannot remember does not connect in a loop. */
 void nb__session_on_unsaved(nb__session *session, int64_t now_ns);
 
 /* ---- what to do next ---- */
@@ -176,8 +181,9 @@ nb__session_state nb__session_state_of(const nb__session *session);
 const char *nb__session_reason(const nb__session *session);
 /** When the link went down (or the session began or woke); meaningless while up or resting. */
 int64_t nb__session_down_since_ns(const nb__session *session);
-/** Attempts within the budget's window, and when the next one may begin. */
+/** Attempts within the budget's window. */
 uint32_t nb__session_budget_used(const nb__session *session, int64_t now_ns);
+/** WAITING: when the next attempt begins. Else INT64_MAX. */
 int64_t nb__session_next_try_ns(const nb__session *session);
 
 #endif

@@ -71,10 +71,10 @@ static inline nb__action_kind wait_next(rig *r)
     return r->action.kind;
 }
 
-/* With an approval when the session asks for one. */
-static inline void connect_up(rig *r)
+/* From APPROVE or CONNECT on. */
+static inline void finish_up(rig *r)
 {
-    if (wait_next(r) == NB__ACT_APPROVE) {
+    if (r->action.kind == NB__ACT_APPROVE) {
         nb__session_on_approved(r->session, "the-approval-key", r->now_ns);
         next(r);
     }
@@ -82,6 +82,13 @@ static inline void connect_up(rig *r)
     nb__session_on_opened(r->session, r->now_ns);
     assert_int_equal(next(r), NB__ACT_LINK);
     assert_true(r->action.is_up);
+}
+
+/* With an approval when the session asks for one. */
+static inline void connect_up(rig *r)
+{
+    wait_next(r);
+    finish_up(r);
 }
 
 /* The request in `action`. */
