@@ -2,7 +2,7 @@
 /* Which codes are registered first: fronts before later expiries, near before far, calls before
  * puts. */
 #include "guard.h"
-#include "plant/masters.h"
+#include "plan/plan.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sessions as places for topics. A topic lives on one session (`entry.session`), with every
+ * reason that there is to want it; it changes its session only as a whole.
+ *
+ * A session is up, or near (down for less than a minute, or while no other one is up), or away.
+ * What is wanted of a session that is away is parked: it stays there until another one has room.
+ */
+#include "inside.h"
+
+bool has_reason(const entry *e)
+{
+    return e->wants_pinned || e->wants_client || e->wants_window;
+}
+
+bool is_window_only(const entry *e)
+{
+    return e->wants_window && !e->wants_pinned && !e->wants_client;
+}
+
+nb__registration_state state_at_home(const nb__plan *plan, uint32_t topic)
+{
+    uint8_t home = plan->entries[topic].session;
+    return home == NB__PLAN_NOWHERE ? NB__REG_NONE
+                                    : nb__session_registration(plan->sessions[home], topic)->state;
+}
+
+bool is_parked(const nb__plan *plan, const entry *e)
+{
+    return e->session != NB__PLAN_NOWHERE && has_reason(e) && plan->seats[e->session].is_away;
+}
+
+bool holds_slot(const nb__plan *plan, uint32_t topic)
+{
+    nb__registration_state state = state_at_home(plan, topic);
+    return has_reason(&plan->entries[topic]) &&
+           (state == NB__REG_PENDING || state == NB__REG_CONFIRMED);
+}
+
+/* ---- the active topics ---- */
+
+void activate(nb__plan *plan, uint32_t topic)
+{
+    entry *e = &plan->entries[topic];
+    if (e->at != PLAN_NONE)
+        return;
+    e->at = plan->active_count;
+    plan->active[plan->active_count++] = topic;
+}
+
+static void deactivate(nb__plan *plan, uint32_t topic)
+{
+    entry *e = &plan->entries[topic];
+    uint32_t last = plan->active[--plan->active_count];
+    plan->active[e->at] = last;
+    plan->entries[last].at = e->at;
+    e->at = PLAN_NONE;
+}
+
+/* ---- looking at the sessions ---- */
+
+void seats_survey(nb__plan *plan, int64_t now_ns)
+{
+    bool is_any_up = false;
+    for (uint32_t i = 0; i < plan->session_count; i++)
+        is_any_up |= nb__session_state_of(plan->sessions[i]) == NB__SESSION_UP;
+    for (uint32_t i = 0; i < plan->session_count; i++) {
+        const nb__session *session = plan->sessions[i];
+        seats *s = &plan->seats[i];
+        nb__session_state state = nb__session_state_of(session);
+        s->is_up = state == NB__SESSION_UP;
+        s->is_away = is_any_up && !s->is_up && state != NB__SESSION_RESTING &&
+                     now_ns - nb__session_down_since_ns(session) >= PLAN_AWAY_NS;
+        s->free = nb__session_slots_free(session);
+        s->used = nb__session_slots_used(session);
+    }
+}
+
+void seats_census(nb__plan *plan)
+{
+    nb__plan_counters *c = &plan->counters;
+    for (uint32_t i = 0; i < plan->session_count; i++)
+        plan->seats[i].wanted = plan->seats[i].lingering = 0;
+    c->pinned = c->windows = c->pinned_without_slot = 0;
+    for (uint32_t i = plan->active_count; i-- > 0;) {
+        uint32_t topic = plan->active[i];
+        const entry *e = &plan->entries[topic];
+        bool holds = holds_slot(plan, topic);
+        c->pinned += e->pin != 0 && holds;
+        c->pinned_without_slot += e->pin != 0 && !holds;
+        c->windows += is_window_only(e) && holds;
+        if (holds)
+            plan->seats[e->session].wanted++;
+        else if (!has_reason(e) && state_at_home(plan, topic) == NB__REG_LINGERING)
+            plan->seats[e->session].lingering++;
+        else if (!has_reason(e) && e->pin == 0 && !is_wished(plan, topic))
+            deactivate(plan, topic);
+    }
+    c->slots_max = c->slots_used = 0;
+    for (uint32_t i = 0; i < plan->session_count; i++) {
+        const seats *s = &plan->seats[i];
+        uint32_t held = s->used - (s->lingering < s->used ? s->lingering : s->used);
+        c->slots_used += held;
+        c->slots_max += held + s->free;
+    }
+}
+
+uint32_t seats_free(const nb__plan *plan)
+{
+    uint32_t free = 0;
+    for (uint32_t i = 0; i < plan->session_count; i++)
+        free += plan->seats[i].is_away ? 0 : plan->seats[i].free;
+    return free;
+}
+
+static bool is_in_tier(const seats *s, int tier)
+{
+    return tier == TIER_UP ? s->is_up : tier == TIER_NEAR ? !s->is_away : true;
+}
+
+uint8_t roomiest(const nb__plan *plan, int tier)
+{
+    uint8_t best = NB__PLAN_NOWHERE;
+    for (uint8_t i = 0; i < plan->session_count; i++) {
+        const seats *s = &plan->seats[i];
+        if (is_in_tier(s, tier) && s->free > 0 &&
+            (best == NB__PLAN_NOWHERE || s->free > plan->seats[best].free))
+            best = i;
+    }
+    return best;
+}
+
+uint32_t farthest(const nb__plan *plan, int tier, int64_t rank)
+{
+    uint32_t found = PLAN_NONE;
+    for (uint32_t i = 0; i < plan->active_count; i++) {
+        uint32_t topic = plan->active[i];
+        const entry *e = &plan->entries[topic];
+        if (is_window_only(e) && e->rank > rank && is_in_tier(&plan->seats[e->session], tier) &&
+            holds_slot(plan, topic)) {
+            found = topic;
+            rank = e->rank;
+        }
+    }
+    return found;
+}
+
+/* ---- one topic, one reason ---- */
+
+static bool *reason_of(entry *e, nb__want who)
+{
+    return who == NB__WANT_PINNED   ? &e->wants_pinned
+           : who == NB__WANT_CLIENT ? &e->wants_client
+                                    : &e->wants_window;
+}
+
+bool seat_at(nb__plan *plan, uint32_t topic, nb__want who, uint8_t session, int64_t now_ns)
+{
+    entry *e = &plan->entries[topic];
+    nb__session *at = plan->sessions[session];
+    if (nb__session_want(at, topic, who, e->rank, now_ns) != NB_OK)
+        return false;
+    e->session = session;
+    e->told_rank = e->rank;
+    *reason_of(e, who) = true;
+    activate(plan, topic);
+    plan->seats[session].free = nb__session_slots_free(at);
+    return true;
+}
+
+void unseat(nb__plan *plan, uint32_t topic, nb__want who, int64_t now_ns)
+{
+    entry *e = &plan->entries[topic];
+    nb__session *at = plan->sessions[e->session];
+    nb__session_release(at, topic, who, now_ns);
+    *reason_of(e, who) = false;
+    if (!has_reason(e))
+        e->left_ns = now_ns;
+    plan->seats[e->session].free = nb__session_slots_free(at);
+}
+
+void unseat_wholly(nb__plan *plan, uint32_t topic, int64_t now_ns)
+{
+    for (nb__want who = NB__WANT_PINNED; who > NB__WANT_NOBODY; who--)
+        if (*reason_of(&plan->entries[topic], who))
+            unseat(plan, topic, who, now_ns);
+}
+
+/* ---- room for who is more important than windows ---- */
+
+static uint8_t evict(nb__plan *plan, uint32_t topic, int64_t now_ns)
+{
+    unseat(plan, topic, NB__WANT_WINDOW, now_ns);
+    plan->counters.window_yields++;
+    /* what it lost is not asked for again at once */
+    plan->round_ns = now_ns + plan->config.move_gap_ns;
+    return plan->entries[topic].session;
+}
+
+bool is_just_left(const nb__plan *plan, const entry *e, int64_t now_ns)
+{
+    return e->session != NB__PLAN_NOWHERE && plan->seats[e->session].is_up &&
+           e->left_ns != NB_TIME_UNDEF && now_ns - e->left_ns < PLAN_STICKY_NS;
+}
+
+/* Its session may still be giving it back, and it must not come over two. */
+static uint8_t old_home(nb__plan *plan, uint32_t topic, int64_t now_ns)
+{
+    const entry *e = &plan->entries[topic];
+    if (!is_just_left(plan, e, now_ns))
+        return NB__PLAN_NOWHERE;
+    if (plan->seats[e->session].free > 0)
+        return e->session;
+    uint32_t victim = PLAN_NONE;
+    for (uint32_t i = 0; i < plan->active_count; i++) {
+        const entry *other = &plan->entries[plan->active[i]];
+        if (is_window_only(other) && other->session == e->session &&
+            holds_slot(plan, plan->active[i]) &&
+            (victim == PLAN_NONE || other->rank > plan->entries[victim].rank))
+            victim = plan->active[i];
+    }
+    return victim == PLAN_NONE ? NB__PLAN_NOWHERE : evict(plan, victim, now_ns);
+}
+
+uint8_t room_for(nb__plan *plan, uint32_t topic, int tier_max, int64_t now_ns)
+{
+    uint8_t session = old_home(plan, topic, now_ns);
+    static const struct {
+        int tier;
+        bool by_eviction;
+    } ways[] = {{TIER_UP, false},  {TIER_NEAR, false}, {TIER_UP, true},
+                {TIER_NEAR, true}, {TIER_ANY, false},  {TIER_ANY, true}};
+    for (size_t i = 0; i < NB__COUNT_OF(ways) && session == NB__PLAN_NOWHERE; i++) {
+        if (ways[i].tier > tier_max)
+            continue;
+        if (!ways[i].by_eviction) {
+            session = roomiest(plan, ways[i].tier);
+            continue;
+        }
+        uint32_t victim = farthest(plan, ways[i].tier, -1);
+        if (victim != PLAN_NONE)
+            session = evict(plan, victim, now_ns);
+    }
+    return session;
+}
+
+/* With all its reasons, the most important first. On failure it stays where it was. */
+bool move_to(nb__plan *plan, uint32_t topic, uint8_t session, int64_t now_ns)
+{
+    entry *e = &plan->entries[topic];
+    uint8_t from = e->session;
+    const bool wants[] = {[NB__WANT_WINDOW] = e->wants_window,
+                          [NB__WANT_CLIENT] = e->wants_client,
+                          [NB__WANT_PINNED] = e->wants_pinned};
+    unseat_wholly(plan, topic, now_ns);
+    bool is_moved = true;
+    for (nb__want who = NB__WANT_PINNED; who > NB__WANT_NOBODY; who--)
+        if (wants[who] && !seat_at(plan, topic, who, is_moved ? session : from, now_ns)) {
+            is_moved = false;
+            (void)seat_at(plan, topic, who, from, now_ns);
+        }
+    return is_moved;
+}
+
+/* ---- pinned keys ---- */
+
+/* No slot is free and no window holds one: a client's is taken, by the session's own choice. */
+static bool take_from_client(nb__plan *plan, uint32_t topic, int64_t now_ns)
+{
+    for (int tier = TIER_UP; tier < TIER_COUNT; tier++)
+        for (uint8_t i = 0; i < plan->session_count; i++)
+            if (is_in_tier(&plan->seats[i], tier) &&
+                seat_at(plan, topic, NB__WANT_PINNED, i, now_ns))
+                return true;
+    return false;
+}
+
+void pinned_first(nb__plan *plan, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < plan->pin_count; i++) {
+        uint32_t topic = plan->pins[i];
+        const entry *e = &plan->entries[topic];
+        if (e->wants_pinned)
+            continue;
+        if (has_reason(e) && holds_slot(plan, topic)) {
+            (void)seat_at(plan, topic, NB__WANT_PINNED, e->session, now_ns);
+            continue;
+        }
+        uint8_t session = room_for(plan, topic, TIER_ANY, now_ns);
+        if (session != NB__PLAN_NOWHERE ? !seat_at(plan, topic, NB__WANT_PINNED, session, now_ns)
+                                        : !take_from_client(plan, topic, now_ns))
+            return; /* those after it in the configuration find none either */
+    }
+}
+
+/* ---- what a session has no slot for, although it took the wish: KIS had less room than told ----
+ */
+
+static uint32_t last_waiting(const nb__plan *plan, uint8_t session, bool is_pinned)
+{
+    uint32_t found = PLAN_NONE;
+    for (uint32_t i = 0; i < plan->active_count; i++) {
+        uint32_t topic = plan->active[i];
+        const entry *e = &plan->entries[topic];
+        bool is_meant = is_pinned ? e->wants_pinned : is_window_only(e);
+        if (e->session != session || !is_meant || state_at_home(plan, topic) != NB__REG_PENDING)
+            continue;
+        const entry *last = found == PLAN_NONE ? NULL : &plan->entries[found];
+        if (last == NULL || (is_pinned ? e->pin > last->pin : e->rank > last->rank))
+            found = topic;
+    }
+    return found;
+}
+
+static uint32_t slotless_count(const seats *s)
+{
+    uint32_t held = s->used - (s->lingering < s->used ? s->lingering : s->used);
+    return s->wanted > held ? s->wanted - held : 0;
+}
+
+/* Window keys come back by a later round, pinned ones by pinned_first(). A client's wish for one
+ * that was refused as too many is over: it was told so. */
+void shed_slotless(nb__plan *plan, int64_t now_ns)
+{
+    for (uint8_t i = 0; i < plan->session_count; i++) {
+        uint32_t count = slotless_count(&plan->seats[i]), topic;
+        while (count > 0 && ((topic = last_waiting(plan, i, false)) != PLAN_NONE ||
+                             (topic = last_waiting(plan, i, true)) != PLAN_NONE)) {
+            unseat_wholly(plan, topic, now_ns);
+            plan->entries[topic].left_ns = NB_TIME_UNDEF; /* nothing of it is on the wire */
+            count--;
+        }
+    }
+    for (uint32_t i = 0; i < plan->pin_count; i++) {
+        entry *e = &plan->entries[plan->pins[i]];
+        if (!e->wants_pinned || state_at_home(plan, plan->pins[i]) != NB__REG_REJECTED)
+            continue;
+        const nb__registration *r =
+            nb__session_registration(plan->sessions[e->session], plan->pins[i]);
+        if (r->answer.code == NB__OPSP_MAX_OVER)
+            unseat_wholly(plan, plan->pins[i], now_ns);
+    }
+}
+
+/* ---- what is parked ---- */
+
+static bool move_one(nb__plan *plan, uint32_t topic, int64_t now_ns)
+{
+    if (!is_parked(plan, &plan->entries[topic]))
+        return false;
+    uint8_t session = room_for(plan, topic, TIER_UP, now_ns);
+    if (session == NB__PLAN_NOWHERE || !move_to(plan, topic, session, now_ns))
+        return false;
+    plan->counters.moved_sessions++;
+    return true;
+}
+
+/* Pinned keys in their order, then clients': where they get data now. They stay there when the
+ * session comes back. */
+bool move_parked(nb__plan *plan, int64_t now_ns)
+{
+    bool is_changed = false, is_any = false;
+    for (uint32_t i = 0; i < plan->session_count; i++)
+        is_any |= plan->seats[i].is_away;
+    if (!is_any)
+        return false;
+    for (uint32_t i = 0; i < plan->pin_count; i++)
+        is_changed |= move_one(plan, plan->pins[i], now_ns);
+    for (uint32_t i = 0; i < plan->active_count; i++) {
+        uint32_t topic = plan->active[i];
+        if (plan->entries[topic].wants_client && !plan->entries[topic].wants_pinned)
+            is_changed |= move_one(plan, topic, now_ns);
+    }
+    return is_changed;
+}
