@@ -6,10 +6,11 @@
 #include <string.h>
 
 typedef struct arguments {
-    const char *listen, *at;
+    const char *listen, *at, *script;
     double hold_s, pingpong_s, pingpong_timeout_s;
     bool many_sessions, is_quiet;
-    nb__option_list refusals;
+    nb__option_list refusals, faults;
+    nb__sim_faults armed;
     nb__sim_config config;
 } arguments;
 
@@ -23,9 +24,13 @@ static const char explanation[] =
     "\n"
     "  nightbook sim --at 18:00 --speed 60\n"
     "  nightbook sim --listen 127.0.0.1:0 --rate 5000 --truth truth.jsonl\n"
+    "  nightbook sim --fault eof:30s --fault garbage:every=100\n"
     "\n"
     "It ends on SIGINT or SIGTERM. docs/simulator.md says all that it does, and where it differs "
-    "from KIS.\n";
+    "from KIS.\n"
+    "\n";
+
+#define SCRIPT_BYTES_MAX ((size_t)1 << 20)
 
 static int parse(arguments *a, int argc, char **argv)
 {
@@ -59,19 +64,30 @@ static int parse(arguments *a, int argc, char **argv)
          "before an unanswered PINGPONG ends the connection (default 100)", NB__OPTION_DOUBLE,
          &a->pingpong_timeout_s, 0.1, 1e6},
         {"extra-fields", "N",
-         "fields at the end of each record that no document has, as KIS adds them (default 0)",
+         "fields at the end of each record that no document has, as KIS adds them (default 0); "
+         "--fault extra-fields:N is the same",
          NB__OPTION_U32, &a->config.extra_fields, 0, 20},
         {"refuse", "KEY=CODE",
          "answer registrations of KEY with CODE, as B01612A40=OPSP8992; KEY * is every other key; "
          "up to 16",
          NB__OPTION_LIST, &a->refusals, 0, 0},
+        {"fault", "NAME[:PARAMS]", "misbehave, see below; up to 16", NB__OPTION_LIST, &a->faults, 0,
+         0},
+        {"fault-script", "FILE", "misbehave at the times in FILE, see below", NB__OPTION_STRING,
+         &a->script, 0, 0},
         {"truth", "FILE", "write each record made to FILE, one JSON a line", NB__OPTION_STRING,
          &a->config.truth_path, 0, 0},
         {"quiet", NULL, "do not log connects and refusals", NB__OPTION_FLAG, &a->is_quiet, 0, 0},
         {0}};
-    const nb__usage usage = {"sim", "[OPTIONS]", explanation, options, 0};
+    nb__text text = {0};
+    nb__text_string(&text, explanation);
+    nb__sim_faults_print_help(&text);
+    const nb__usage usage = {"sim", "[OPTIONS]", text.is_failed ? explanation : text.data, options,
+                             0};
     size_t operand_count = 0;
-    return nb__options_parse(&usage, argc, argv, NULL, &operand_count);
+    int exit_code = nb__options_parse(&usage, argc, argv, NULL, &operand_count);
+    nb__text_fini(&text);
+    return exit_code;
 }
 
 /* An answer a key: of two for one key, one would never be heard. */
@@ -91,6 +107,30 @@ static nb_err settle_refusals(arguments *a, nb_error *error)
     return NB_OK;
 }
 
+static nb_err settle_script(arguments *a, nb_error *error)
+{
+    nb__text text = {0};
+    nb_err err = nb__file_read(a->script, SCRIPT_BYTES_MAX, &text, error);
+    if (err == NB_OK) {
+        err = nb__sim_faults_add_script(&a->armed, nb__text_view(&text), error);
+        if (err != NB_OK)
+            nb__fail_in(error, "%.100s", a->script);
+    }
+    nb__text_fini(&text);
+    return err;
+}
+
+static nb_err settle_faults(arguments *a, nb_error *error)
+{
+    for (size_t i = 0; i < a->faults.count; i++)
+        if (nb__sim_faults_add(&a->armed, nb__span(a->faults.items[i]), error) != NB_OK)
+            return nb__fail_in(error, "--fault");
+    nb_err err = a->script == NULL ? NB_OK : settle_script(a, error);
+    a->config.faults = a->armed.items;
+    a->config.fault_count = a->armed.count;
+    return err;
+}
+
 /* From what was typed to what the look-alike takes. */
 static nb_err settle(arguments *a, nb_error *error)
 {
@@ -100,6 +140,8 @@ static nb_err settle(arguments *a, nb_error *error)
     a->config.pingpong_idle_ns = (int64_t)(a->pingpong_s * 1e9);
     a->config.pingpong_timeout_ns = (int64_t)(a->pingpong_timeout_s * 1e9);
     nb_err err = settle_refusals(a, error);
+    if (err == NB_OK)
+        err = settle_faults(a, error);
     if (err == NB_OK && a->listen != NULL)
         err = nb__listen_parse(a->listen, &a->config.server.listen, error);
     if (err == NB_OK && a->at != NULL)
@@ -159,5 +201,6 @@ int nb__command_sim(int argc, char **argv)
     if (err == NB_OK)
         err = serve(loop, &a.config, &error);
     nb__loop_free(loop);
+    nb__sim_faults_fini(&a.armed);
     return err == NB_OK ? 0 : nb__command_failed("sim", &error);
 }

@@ -16,12 +16,15 @@ void nb__sim_client_opened(void *self, nb__peer *peer)
 {
     nb__sim *sim = self;
     nb__sim_client *client = calloc(1, sizeof *client);
-    if (client == NULL) {
+    if (client != NULL) {
+        client->sim = sim;
+        client->peer = peer;
+    }
+    if (client == NULL || !nb__sim_line_open(client)) {
+        free(client);
         nb__peer_abort(peer);
         return;
     }
-    client->sim = sim;
-    client->peer = peer;
     client->sent_mono_ns = nb__loop_mono_ns(sim->loop);
     nb__random_bytes(&client->secret, sizeof client->secret);
     client->next = sim->clients;
@@ -31,6 +34,8 @@ void nb__sim_client_opened(void *self, nb__peer *peer)
     nb__peer_set_user(peer, client);
     if (sim->config.is_talkative)
         nb__log(NB__LOG_INFO, "sim", "%s connected", nb__peer_name(peer));
+    if (client->line != NULL)
+        nb__sim_faults_opened(client);
 }
 
 void nb__sim_client_unregister_all(nb__sim_client *client)
@@ -43,11 +48,24 @@ void nb__sim_client_unregister_all(nb__sim_client *client)
 
 static void hold_appkey(nb__sim *sim, const nb__sim_client *client)
 {
-    if (!client->is_session || sim->config.appkey_hold_ns <= 0)
+    if (!client->is_session)
+        return;
+    const nb__sim_armed *fault = nb__sim_strike(sim, NB__FAULT_HOLD, nb__peer_name(client->peer));
+    int64_t hold_ns = sim->config.appkey_hold_ns;
+    if (fault != NULL && fault->fault.values[0] > hold_ns)
+        hold_ns = fault->fault.values[0];
+    if (hold_ns <= 0)
         return;
     nb__sim_hold *hold = &sim->holds[sim->hold_at++ % NB__SIM_HOLDS_MAX];
     memcpy(hold->appkey, client->appkey, sizeof hold->appkey);
-    hold->end_mono_ns = nb__loop_mono_ns(sim->loop) + sim->config.appkey_hold_ns;
+    hold->end_mono_ns = nb__loop_mono_ns(sim->loop) + hold_ns;
+}
+
+void nb__sim_client_end_session(nb__sim_client *client)
+{
+    hold_appkey(client->sim, client);
+    client->is_session = false;
+    nb__sim_client_unregister_all(client);
 }
 
 void nb__sim_client_closed(void *self, nb__peer *peer, const char *detail)
@@ -59,8 +77,8 @@ void nb__sim_client_closed(void *self, nb__peer *peer, const char *detail)
     if (sim->config.is_talkative)
         nb__log(NB__LOG_INFO, "sim", "%s is gone: %s; it had %u registrations", nb__peer_name(peer),
                 detail, client->registration_count);
-    nb__sim_client_unregister_all(client);
-    hold_appkey(sim, client);
+    nb__sim_client_end_session(client);
+    nb__sim_line_close(client);
     if (client->previous != NULL)
         client->previous->next = client->next;
     else
@@ -80,10 +98,41 @@ void nb__sim_client_alive(void *self, nb__peer *peer)
         client->asked_mono_ns = 0;
 }
 
+/* false: the PING stays without its PONG. */
+bool nb__sim_client_control(void *self, nb__peer *peer, const nb__ws_event *event)
+{
+    nb__sim *sim = self;
+    const nb__sim_client *client = nb__peer_user(peer);
+    bool is_ping = event->kind == NB__WS_EVENT_PING;
+    if (client == NULL || (!is_ping && client->asked_mono_ns != 0))
+        return true;
+    const nb__sim_armed *row = nb__sim_strike(sim, NB__FAULT_PING_CLOSE, nb__peer_name(peer));
+    if (row == NULL || (!is_ping && row->fault.values[1] == 0))
+        return true;
+    if (row->fault.values[0] == 0)
+        nb__peer_eof(peer);
+    else
+        nb__peer_close(peer, (uint16_t)row->fault.values[0], NB__SPAN(""));
+    return false;
+}
+
 static void send_text(nb__sim_client *client, nb_span text)
 {
+    if (client->line != NULL) {
+        nb__sim_line_send(client, text);
+        return;
+    }
     client->sent_mono_ns = nb__loop_mono_ns(client->sim->loop);
-    nb__peer_send_text(client->peer, text); /* last: the client may be gone after it */
+    nb__peer_send_text(client->peer, text);
+}
+
+void nb__sim_client_pingpong(nb__sim_client *client, int64_t now_mono_ns)
+{
+    if (client->asked_mono_ns == 0)
+        client->asked_mono_ns = now_mono_ns;
+    char text[64];
+    size_t size_bytes = nb__pingpong_print(text, nb__sim_session_ns(client->sim));
+    send_text(client, (nb_span){text, size_bytes});
 }
 
 void nb__sim_clients_pingpong(nb__sim *sim, int64_t now_mono_ns)
@@ -98,11 +147,8 @@ void nb__sim_clients_pingpong(nb__sim *sim, int64_t now_mono_ns)
         }
         if (now_mono_ns - client->sent_mono_ns < sim->config.pingpong_idle_ns)
             continue;
-        if (client->asked_mono_ns == 0)
-            client->asked_mono_ns = now_mono_ns;
-        char text[64];
-        size_t size_bytes = nb__pingpong_print(text, nb__sim_session_ns(sim));
-        send_text(client, (nb_span){text, size_bytes});
+        if (client->line == NULL || nb__sim_line_pings(client, now_mono_ns))
+            nb__sim_client_pingpong(client, now_mono_ns);
     }
 }
 
@@ -134,7 +180,8 @@ static nb__opsp begin_session(nb__sim_client *client, const char *approval_key)
         return NB__OPSP_BAD_APPROVAL;
     if (appkey == NULL)
         appkey = approval_key;
-    if (is_in_use(sim, appkey))
+    const char *whom = nb__peer_name(client->peer);
+    if (is_in_use(sim, appkey) || nb__sim_strike(sim, NB__FAULT_IN_USE, whom) != NULL)
         return NB__OPSP_IN_USE;
     nb__span_copy(nb__span(appkey), client->appkey, sizeof client->appkey);
     client->is_session = true;
@@ -175,11 +222,18 @@ static bool reserve_registration(nb__sim_client *client)
     return true;
 }
 
+static bool is_full(const nb__sim_client *client)
+{
+    const nb__sim_armed *fault = nb__sim_strike(client->sim, NB__FAULT_FULL, NULL);
+    return client->registration_count >= client->sim->config.registrations_max ||
+           (fault != NULL && client->registration_count >= fault->fault.values[0]);
+}
+
 static nb__opsp add_registration(nb__sim_client *client, const nb__topic *topic)
 {
     if (find_registration(client, topic) != NULL)
         return NB__OPSP_ALREADY;
-    if (client->registration_count >= client->sim->config.registrations_max)
+    if (is_full(client))
         return NB__OPSP_MAX_OVER;
     uint32_t series_index = series_of(client->sim, topic);
     if (!reserve_registration(client) ||
@@ -234,13 +288,19 @@ static void answer(nb__sim_client *client, const nb__answer *said, const nb__top
         topic != NULL && (said->code == NB__OPSP_SUBSCRIBED || said->code == NB__OPSP_UNSUBSCRIBED);
     if (is_success)
         secrets_of(client, topic->tr_id, iv, key);
-    else if (sim->config.is_talkative)
+    else if (sim->config.is_talkative) /* in the table's words: msg1 may hold an approval key */
         nb__log(NB__LOG_INFO, "sim", "%s gets %s %s for %s %s", nb__peer_name(client->peer),
-                said->msg_cd, said->msg1, topic == NULL ? "?" : topic->tr_id,
+                said->msg_cd, nb__opsp_at(said->code)->msg1, topic == NULL ? "?" : topic->tr_id,
                 topic == NULL ? "?" : topic->tr_key);
+    if (nb__sim_strike(sim, NB__FAULT_ANSWER_NULL, nb__peer_name(client->peer)) != NULL)
+        topic = NULL;
     nb__text_clear(&sim->answer);
     nb__answer_print_as(said, topic, is_success ? iv : NULL, is_success ? key : NULL, &sim->answer);
-    if (!sim->answer.is_failed)
+    if (sim->answer.is_failed)
+        return;
+    if (client->line != NULL)
+        nb__sim_line_answer(client, nb__text_view(&sim->answer));
+    else
         send_text(client, nb__text_view(&sim->answer));
 }
 
@@ -251,6 +311,16 @@ static nb__answer words_of(nb__opsp code)
     nb__span_copy(nb__span(row->msg_cd), said.msg_cd, sizeof said.msg_cd);
     nb__span_copy(nb__span(row->rt_cd), said.rt_cd, sizeof said.rt_cd);
     nb__span_copy(nb__span(row->msg1), said.msg1, sizeof said.msg1);
+    return said;
+}
+
+/* KIS's msg1 may hold the key that it does not know: no client may log that. */
+static nb__answer words_of_bad_approval(const nb__sim_fault *fault, const char *approval_key)
+{
+    nb__answer said = words_of(NB__OPSP_BAD_APPROVAL);
+    size_t size_bytes = strlen(said.msg1);
+    if (fault->values[0] != 0)
+        snprintf(said.msg1 + size_bytes, sizeof said.msg1 - size_bytes, " %.200s", approval_key);
     return said;
 }
 
@@ -280,6 +350,12 @@ static const nb__sim_refusal *find_refusal(const nb__sim_config *config, const c
 static nb__answer handle(nb__sim_client *client, const nb__request *request)
 {
     const nb__topic *topic = &request->topic;
+    const nb__sim_armed *bad =
+        client->is_session
+            ? NULL
+            : nb__sim_strike(client->sim, NB__FAULT_BAD_APPROVAL, nb__peer_name(client->peer));
+    if (bad != NULL)
+        return words_of_bad_approval(&bad->fault, request->approval_key);
     nb__opsp code = begin_session(client, request->approval_key);
     if (code != NB__OPSP_COUNT)
         return words_of(code);

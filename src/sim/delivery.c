@@ -11,7 +11,7 @@
 
 typedef struct framed {
     char bytes[FRAME_MAX];
-    size_t size_bytes;
+    size_t size_bytes, head_bytes;
     uint32_t record_mask; /* 0: not made yet */
 } framed;
 
@@ -41,18 +41,26 @@ void nb__sim_unsubscribe(nb__sim *sim, uint32_t series_index, nb__sim_client *cl
     }
 }
 
+static void print_record(nb__sim *sim, uint32_t i)
+{
+    sim->record_sizes[i] =
+        nb__sim_record_print(nb__market_chain(sim->market), &sim->frame.records[i],
+                             sim->damage.extra_fields, sim->record_texts[i]);
+    if (sim->damage.kinds != 0)
+        sim->record_sizes[i] =
+            nb__sim_damage_record(&sim->damage, i, sim->record_texts[i], sim->record_sizes[i]);
+}
+
 /* Print the records that anybody wants, and note in each client which. @return the clients, linked.
  */
 static nb__sim_client *touch_clients(nb__sim *sim)
 {
-    const nb__sim_chain *chain = nb__market_chain(sim->market);
     nb__sim_client *touched = NULL;
     for (uint32_t i = 0; i < sim->frame.record_count; i++) {
         const nb__sim_record *record = &sim->frame.records[i];
         const nb__sim_subscribers *subscribers = &sim->subscribers[record->series_index];
         if (subscribers->count > 0)
-            sim->record_sizes[i] =
-                nb__sim_record_print(chain, record, sim->config.extra_fields, sim->record_texts[i]);
+            print_record(sim, i);
         for (uint32_t k = 0; k < subscribers->count; k++) {
             nb__sim_client *client = subscribers->clients[k];
             if (client->record_mask == 0) {
@@ -86,21 +94,35 @@ static void frame_records(const nb__sim *sim, uint32_t record_mask, framed *out)
     size_t head_bytes = nb__ws_head_print(head, NB__WS_TEXT, payload_bytes, NULL);
     memmove(out->bytes + head_bytes, payload, payload_bytes);
     memcpy(out->bytes, head, head_bytes);
+    out->head_bytes = head_bytes;
     out->size_bytes = head_bytes + payload_bytes;
     out->record_mask = record_mask;
+}
+
+bool nb__sim_is_wanted(const nb__sim *sim)
+{
+    for (uint32_t i = 0; i < sim->frame.record_count; i++)
+        if (sim->subscribers[sim->frame.records[i].series_index].count > 0)
+            return true;
+    return false;
 }
 
 void nb__sim_deliver(nb__sim *sim, int64_t now_mono_ns)
 {
     framed made;
     made.record_mask = 0;
-    made.size_bytes = 0;
+    made.size_bytes = made.head_bytes = 0;
     nb__sim_client *client = touch_clients(sim), *next;
     for (; client != NULL; client = next) {
         next = client->next_touched; /* a client may be gone after the send */
         if (client->record_mask != made.record_mask)
             frame_records(sim, client->record_mask, &made);
         client->record_mask = 0;
+        if (client->line != NULL) {
+            nb_span text = {made.bytes + made.head_bytes, made.size_bytes - made.head_bytes};
+            nb__sim_line_frame(client, text, (uint32_t)__builtin_popcount(made.record_mask));
+            continue;
+        }
         client->sent_mono_ns = now_mono_ns;
         nb__peer_send_bytes(client->peer, (nb_span){made.bytes, made.size_bytes});
     }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JSON_TYPE "application/json;charset=UTF-8"
 #define MASTER_FOLDER "/common/master/"
 
 /* ---- approval and token ---- */
@@ -27,7 +26,7 @@ static void refuse(nb__peer *peer, const refusal *why)
     nb__text body = {0};
     nb__text_printf(&body, "{\"error_description\":\"%s\",\"error_code\":\"%s\"}", why->error_text,
                     why->error_code);
-    nb__peer_respond(peer, why->status, JSON_TYPE, "", nb__text_view(&body));
+    nb__peer_respond(peer, why->status, NB__SIM_JSON_TYPE, "", nb__text_view(&body));
     nb__text_fini(&body);
 }
 
@@ -56,11 +55,15 @@ static void answer_approval(nb__sim *sim, nb__peer *peer, nb_span request)
         refuse(peer, why);
         return;
     }
-    const char *key =
-        nb__sim_approval_issue(&sim->approvals, credentials.appkey, nb__loop_mono_ns(sim->loop));
     nb__text body = {0};
-    nb__text_printf(&body, "{\"approval_key\":\"%s\"}", key);
-    nb__peer_respond(peer, 200, JSON_TYPE, "", nb__text_view(&body));
+    int status = nb__sim_fault_approval(sim, peer, credentials.appkey, &body);
+    if (status == 0) {
+        status = 200;
+        nb__text_printf(&body, "{\"approval_key\":\"%s\"}",
+                        nb__sim_approval_issue(&sim->approvals, credentials.appkey,
+                                               nb__loop_mono_ns(sim->loop)));
+    }
+    nb__sim_fault_respond(sim, peer, status, nb__text_view(&body));
     nb__text_fini(&body);
 }
 
@@ -84,7 +87,7 @@ static void answer_token(nb__peer *peer, nb_span request)
         &body,
         "\",\"access_token_token_expired\":\"2020-01-01 00:00:00\",\"token_type\":\"Bearer\","
         "\"expires_in\":0}");
-    nb__peer_respond(peer, 200, JSON_TYPE, "", nb__text_view(&body));
+    nb__peer_respond(peer, 200, NB__SIM_JSON_TYPE, "", nb__text_view(&body));
     nb__text_fini(&body);
 }
 
@@ -174,7 +177,7 @@ static void answer_unknown(nb__peer *peer, const nb__http_message *request)
                     : "this look-alike has the night feed only; the rest stays at KIS";
     nb__text body = {0};
     nb__text_printf(&body, "{\"rt_cd\":\"1\",\"msg_cd\":\"EGW00404\",\"msg1\":\"%s\"}", advice);
-    nb__peer_respond(peer, 404, JSON_TYPE, "", nb__text_view(&body));
+    nb__peer_respond(peer, 404, NB__SIM_JSON_TYPE, "", nb__text_view(&body));
     nb__text_fini(&body);
 }
 

@@ -21,7 +21,7 @@
 
 #define NB__SIM_LEVELS 5
 #define NB__SIM_RECORDS_MAX 20      /**< records of one frame */
-#define NB__SIM_RECORD_TEXT_MAX 640 /**< 38 fields, extra ones included */
+#define NB__SIM_RECORD_TEXT_MAX 704 /**< 38 fields, extra ones and what faults add included */
 #define NB__SIM_EXTRA_FIELDS_MAX 20
 #define NB__SIM_TAIL_NS (5 * NB__NS_PER_S) /**< late frames after 06:00 */
 
@@ -119,9 +119,10 @@ bool nb__sim_is_crossed(const nb__sim_record *record); /**< or locked */
  * NB__SIM_RECORD_TEXT_MAX. */
 size_t nb__sim_record_print(const nb__sim_chain *chain, const nb__sim_record *record,
                             uint32_t extra_fields, char *out);
-/** One line of JSON with the integers behind the text. */
+/** One line of JSON with the integers behind the text; `remarks` are more members: `,"name":…`, or
+ * "". */
 void nb__sim_truth_print(const nb__sim_chain *chain, const nb__sim_frame *frame,
-                         uint32_t record_index, nb__text *out);
+                         uint32_t record_index, const char *remarks, nb__text *out);
 
 /* ---- schedule.c ---- */
 

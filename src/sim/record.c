@@ -110,7 +110,7 @@ static void truth_side(const char *name, const nb__sim_side *side, nb__text *out
 }
 
 void nb__sim_truth_print(const nb__sim_chain *chain, const nb__sim_frame *frame,
-                         uint32_t record_index, nb__text *out)
+                         uint32_t record_index, const char *remarks, nb__text *out)
 {
     const nb__sim_record *record = &frame->records[record_index];
     const nb__sim_series *series = &chain->series[record->series_index];
@@ -121,5 +121,6 @@ void nb__sim_truth_print(const nb__sim_chain *chain, const nb__sim_frame *frame,
                     series->instrument.code, record->hhmmss);
     truth_side("ask", &record->ask, out);
     truth_side("bid", &record->bid, out);
+    nb__text_string(out, remarks);
     nb__text_string(out, "}\n");
 }

@@ -111,6 +111,19 @@ static void next_night(nb__sim *sim)
 
 /* ---- by time ---- */
 
+/* By the frame's own time, so that a slow machine damages the same frames. */
+static void damage_frame(nb__sim *sim)
+{
+    sim->damage = (nb__sim_damage){0};
+    if (!nb__sim_is_wanted(sim))
+        return;
+    int64_t since_ns =
+        (int64_t)((double)(sim->frame.at_ns - sim->clock.at_session_ns) / sim->clock.speed);
+    sim->damage =
+        nb__sim_damage_plan(&sim->schedule, sim->at_mono_ns - sim->start_mono_ns + since_ns,
+                            sim->config.seed ^ sim->frame.number << 20);
+}
+
 static void pump(nb__timer *timer, int64_t now_mono_ns)
 {
     nb__sim *sim = (nb__sim *)((char *)timer - offsetof(nb__sim, frame_timer));
@@ -118,6 +131,8 @@ static void pump(nb__timer *timer, int64_t now_mono_ns)
     int made = 0;
     for (; made < FRAMES_A_TURN && next_ns <= due_ns; made++) {
         nb__market_next(sim->market, &sim->frame);
+        if (sim->schedule.count > 0)
+            damage_frame(sim);
         nb__sim_truth_write(sim);
         nb__sim_deliver(sim, now_mono_ns);
         next_ns = nb__market_next_ns(sim->market);
@@ -189,6 +204,8 @@ static nb_err check_config(const nb__sim_config *config, nb_error *error)
     if (config->extra_fields > NB__SIM_EXTRA_FIELDS_MAX)
         return nb__fail(error, NB_E_ARGUMENT, 0, "extra fields: at most %d",
                         NB__SIM_EXTRA_FIELDS_MAX);
+    if (config->fault_count > NB__SIM_FAULTS_MAX)
+        return nb__fail(error, NB_E_ARGUMENT, 0, "faults: at most %d", NB__SIM_FAULTS_MAX);
     if (config->refusal_count > NB__SIM_REFUSALS_MAX)
         return nb__fail(error, NB_E_ARGUMENT, 0, "refusals: at most %d", NB__SIM_REFUSALS_MAX);
     if (config->pingpong_idle_ns <= 0 || config->pingpong_timeout_ns <= 0)
@@ -210,6 +227,35 @@ static nb_err find_night(const nb__sim_config *config, nb_night *night, int64_t 
     return NB_OK;
 }
 
+/* The config's list, and extra fields that were asked for by their own name. */
+static nb_err arm_faults(nb__sim *sim, nb_error *error)
+{
+    nb__sim_faults all = {0};
+    nb_err err = NB_OK;
+    for (uint32_t i = 0; i < sim->config.fault_count && err == NB_OK; i++)
+        err = nb__sim_faults_append(&all, &sim->config.faults[i], error);
+    if (err == NB_OK && sim->config.extra_fields > 0) {
+        nb__sim_fault extra = nb__sim_fault_make(NB__FAULT_EXTRA_FIELDS);
+        extra.values[0] = sim->config.extra_fields;
+        err = nb__sim_faults_append(&all, &extra, error);
+    }
+    const nb__sim_start start = {sim->clock.at_session_ns, sim->night.start_date, sim->clock.speed};
+    if (err == NB_OK && nb__sim_schedule_init(&sim->schedule, all.items, all.count,
+                                              sim->config.seed, &start) != NB_OK)
+        err = nb__fail(error, NB_E_MEMORY, 0, "no memory for faults");
+    for (uint32_t i = 0; i < sim->schedule.count; i++)
+        if (sim->schedule.rows[i].end_ns <= 0)
+            nb__log(NB__LOG_WARN, "sim",
+                    "line %u of the script lies before the session time at the start\n  it strikes "
+                    "nobody; --at sets the start",
+                    all.items[i].line);
+    nb__sim_faults_fini(&all);
+    sim->config.faults = NULL; /* the caller's */
+    sim->restart_mono_ns = sim->listen_mono_ns = INT64_MAX;
+    sim->start_mono_ns = sim->at_mono_ns;
+    return err;
+}
+
 static nb_err open_parts(nb__sim *sim, nb_error *error)
 {
     nb_night night;
@@ -221,6 +267,8 @@ static nb_err open_parts(nb__sim *sim, nb_error *error)
         err = nb__sim_truth_open(sim, error);
     if (err == NB_OK)
         err = begin_night(sim, &night, at_ns, error);
+    if (err == NB_OK)
+        err = arm_faults(sim, error);
     if (err != NB_OK)
         return err;
     const nb__server_handler handler = {.self = sim,
@@ -228,6 +276,7 @@ static nb_err open_parts(nb__sim *sim, nb_error *error)
                                         .upgrade = upgrade,
                                         .opened = nb__sim_client_opened,
                                         .message = nb__sim_client_message,
+                                        .control = nb__sim_client_control,
                                         .alive = nb__sim_client_alive,
                                         .closed = nb__sim_client_closed};
     return nb__server_open(sim->loop, &sim->config.server, &handler, &sim->server, error);
@@ -252,8 +301,11 @@ nb_err nb__sim_open(nb__loop *loop, const nb__sim_config *config, nb__sim **out,
     }
     sim->frame_timer.fire = pump;
     sim->pingpong_timer.fire = run_pingpong;
+    sim->fault_timer.fire = nb__sim_faults_run;
     nb__timer_set(loop, &sim->frame_timer, sim->at_mono_ns);
     nb__timer_set(loop, &sim->pingpong_timer, sim->at_mono_ns + PINGPONG_GAP_NS);
+    if (sim->schedule.count > 0)
+        nb__sim_faults_run(&sim->fault_timer, sim->at_mono_ns);
     *out = sim;
     return NB_OK;
 }
@@ -275,6 +327,7 @@ void nb__sim_shutdown(nb__sim *sim)
 {
     nb__timer_cancel(sim->loop, &sim->frame_timer);
     nb__timer_cancel(sim->loop, &sim->pingpong_timer);
+    nb__timer_cancel(sim->loop, &sim->fault_timer);
     nb__sim_truth_flush(sim);
     nb__server_shutdown(sim->server);
 }
@@ -285,11 +338,15 @@ void nb__sim_close(nb__sim *sim)
         return;
     nb__timer_cancel(sim->loop, &sim->frame_timer);
     nb__timer_cancel(sim->loop, &sim->pingpong_timer);
+    nb__timer_cancel(sim->loop, &sim->fault_timer);
+    nb__sim_slow_fini(sim);
     if (sim->server != NULL)
         nb__server_close(sim->server);
     end_night(sim);
     nb__sim_truth_close(sim);
     nb__sim_approvals_fini(&sim->approvals);
     nb__text_fini(&sim->answer);
+    nb__text_fini(&sim->framed);
+    nb__sim_schedule_fini(&sim->schedule);
     free(sim);
 }

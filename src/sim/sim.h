@@ -19,6 +19,48 @@ typedef struct nb__sim_refusal {
     char msg_cd[9];  /**< "OPSP8992"; one that the OPSP table lacks: rt_cd "1", "UNKNOWN" */
 } nb__sim_refusal;
 
+/* ---- faults (docs/simulator.md) ---- */
+
+#define NB__SIM_FAULT_PARAMS_MAX 3
+#define NB__SIM_FAULTS_MAX 1024
+
+typedef enum nb__sim_when {
+    NB__SIM_WHEN_ALWAYS,  /**< `--fault`: from the start on */
+    NB__SIM_WHEN_AT,      /**< from an instant on; what cuts connections, at that instant only */
+    NB__SIM_WHEN_BETWEEN, /**< from one instant up to another */
+} nb__sim_when;
+
+/** One fault as it was asked for. Made by nb__sim_faults_add(); the fields are the room's. */
+typedef struct nb__sim_fault {
+    uint8_t kind; /**< row of the table in fault.c */
+    uint8_t when;
+    uint8_t given;        /**< bit i: values[i] was said */
+    bool is_session_time; /**< begin and end are KST times of the night, else ns since the start */
+    uint32_t line;        /**< of the script; 0: not from one */
+    int64_t begin, end;   /**< ns; HHMMSS, hours 17–30, when is_session_time */
+    int64_t values[NB__SIM_FAULT_PARAMS_MAX]; /**< times in ns */
+    int64_t every, first, chance_e9;          /**< which of its opportunities it takes */
+} nb__sim_fault;
+
+/** Heap; `{0}` is empty. */
+typedef struct nb__sim_faults {
+    nb__sim_fault *items;
+    uint32_t count, capacity;
+} nb__sim_faults;
+/**
+ * Read `NAME[:VALUE][,KEY=VALUE…]` as "garbage:every=100".
+ *
+ * @retval NB_E_ARGUMENT  No such fault (a near name is told) or parameter, or a value out of range.
+ * @retval NB_E_LIMIT     NB__SIM_FAULTS_MAX are there.
+ */
+nb_err nb__sim_faults_add(nb__sim_faults *faults, nb_span text, nb_error *error);
+/** Read a script: a line is `TIME FAULT` or `TIME..TIME FAULT`, from `#` on a comment. All of it or
+ * nothing; the error names the line. */
+nb_err nb__sim_faults_add_script(nb__sim_faults *faults, nb_span text, nb_error *error);
+void nb__sim_faults_fini(nb__sim_faults *faults);
+/** The list of all faults with their parameters and defaults, for --help. */
+void nb__sim_faults_print_help(nb__text *out);
+
 /** Defaults stand behind the semicolons. */
 typedef struct nb__sim_config {
     nb__server_config server; /**< 127.0.0.1:31000 */
@@ -37,11 +79,14 @@ typedef struct nb__sim_config {
     /** Options that trade, nearest the money; 0: all. Futures and KIS's samples always do. */
     uint32_t keys_max;
     const nb_calendar *calendar; /**< NULL: the built-in one */
-    uint32_t extra_fields;       /**< at the end of each record, in no document, 0–20; 0 */
+    /** At the end of each record, in no document, 0–20; the fault extra-fields does the same; 0. */
+    uint32_t extra_fields;
     nb__sim_refusal refusals[NB__SIM_REFUSALS_MAX];
-    uint32_t refusal_count; /**< 0 */
-    const char *truth_path; /**< each record made, one JSON a line (tests); NULL: none */
-    bool is_talkative;      /**< log connects and refusals; false */
+    uint32_t refusal_count;      /**< 0 */
+    const nb__sim_fault *faults; /**< borrowed for nb__sim_open(); NULL: none */
+    uint32_t fault_count;        /**< 0 */
+    const char *truth_path;      /**< each record made, one JSON a line (tests); NULL: none */
+    bool is_talkative;           /**< log connects and refusals; false */
 } nb__sim_config;
 nb__sim_config nb__sim_config_default(void);
 

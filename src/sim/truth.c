@@ -20,8 +20,13 @@ void nb__sim_truth_write(nb__sim *sim)
 {
     if (sim->truth == NULL)
         return;
+    nb__text remarks = {0};
+    nb__sim_damage_print(&sim->damage, &remarks);
     for (uint32_t i = 0; i < sim->frame.record_count; i++)
-        nb__sim_truth_print(nb__market_chain(sim->market), &sim->frame, i, &sim->truth_text);
+        nb__sim_truth_print(nb__market_chain(sim->market), &sim->frame, i,
+                            remarks.size_bytes > 0 ? remarks.data : "", &sim->truth_text);
+    sim->truth_text.is_failed |= remarks.is_failed;
+    nb__text_fini(&remarks);
 }
 
 /* A truth with holes would fail tests for the wrong reason: it ends here, and says so. */
