@@ -7,12 +7,16 @@
 
 /* OpenSSL's results of a verification (X509_V_ERR_*, part of its stable interface). */
 enum {
+    CERTIFICATE_RIGHT = 0,
+    CERTIFICATE_NO_RESULT = 1, /* libcurl's start value: it refused before or after the chain */
     CERTIFICATE_NOT_YET_VALID = 9,
     CERTIFICATE_EXPIRED = 10,
     CERTIFICATE_SELF_SIGNED = 18,
     CERTIFICATE_SELF_SIGNED_CHAIN = 19,
     CERTIFICATE_ISSUER_UNKNOWN = 20,
-    CERTIFICATE_LEAF_ONLY = 21
+    CERTIFICATE_LEAF_ONLY = 21,
+    CERTIFICATE_OTHER_HOST = 62,
+    CERTIFICATE_OTHER_NUMBER = 64
 };
 
 static void certificate_words(const nb__https_end *end, nb_error *error)
@@ -39,7 +43,10 @@ static void certificate_words(const nb__https_end *end, nb_error *error)
                  "ca-certificates, or name the authority's file if something on the way (a "
                  "company's proxy) opens TLS");
         break;
-    case 0: /* the chain is right, so it is the name */
+    case CERTIFICATE_RIGHT:
+    case CERTIFICATE_NO_RESULT:
+    case CERTIFICATE_OTHER_HOST:
+    case CERTIFICATE_OTHER_NUMBER:
         nb__fail(error, NB_E_PROTOCOL, 0,
                  "its certificate is for another name: does a hosts file or a proxy send this "
                  "name elsewhere?");
@@ -66,15 +73,16 @@ static void connect_words(const nb__https_end *end, nb_error *error)
 /* What was being waited for when the time was over. */
 static void timeout_words(const nb__https_end *end, nb_error *error)
 {
-    curl_off_t looked_up = 0, connected = 0, agreed = 0, took_us = 0;
+    curl_off_t looked_up = 0, agreed = 0, took_us = 0;
+    char *peer = NULL; /* set when TCP stands; libcurl's "connect time" counts TLS in */
     curl_easy_getinfo(end->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
-    curl_easy_getinfo(end->easy, CURLINFO_CONNECT_TIME_T, &connected);
+    curl_easy_getinfo(end->easy, CURLINFO_PRIMARY_IP, &peer);
     curl_easy_getinfo(end->easy, CURLINFO_APPCONNECT_TIME_T, &agreed);
     curl_easy_getinfo(end->easy, CURLINFO_TOTAL_TIME_T, &took_us);
     const char *words = "no whole answer";
     if (looked_up == 0)
         words = "the name was not looked up (do the name servers answer?)";
-    else if (connected == 0)
+    else if (peer == NULL || peer[0] == '\0')
         words = "no connection";
     else if (agreed == 0 && strncmp(end->name, "https", 5) == 0)
         words = "TLS was not agreed on";

@@ -249,7 +249,7 @@ static nb_err number_read(const char *text, nb__address *address, nb_error *erro
         return NB_OK;
     }
     snprintf(url, sizeof url, "ws://%s", text);
-    if (nb__address_parse(url, &parsed, NULL) != NB_OK ||
+    if (text[strcspn(text, "/?#")] != '\0' || nb__address_parse(url, &parsed, NULL) != NB_OK ||
         (inet_pton(AF_INET, parsed.host, &any) != 1 && inet_pton(AF_INET6, parsed.host, &any) != 1))
         return nb__fail(error, NB_E_ARGUMENT, 0,
                         "'%.80s' is no number: write ADDR or ADDR:PORT, such as 203.0.113.7:21000",
