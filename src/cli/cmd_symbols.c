@@ -4,6 +4,7 @@
  * reaches out; all others work without a network.
  */
 #include "cli/cli.h"
+#include "cli/configuration.h"
 #include "io/io.h"
 #include "master_store.h"
 #include "symbols_print.h"
@@ -14,18 +15,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MASTERS_URL "https://new.real.download.dws.co.kr/common/master"
 #define OPERANDS_MAX 32
 #define NEAR_MAX 5
 #define STALE_S                                                                                    \
     (INT64_C(4) * 86400) /* longer than a weekend and a holiday: weeklies have changed */
 
 typedef struct arguments {
-    const char *directory, *from, *ca_file, *product, *expiry, *right;
+    const char *config, *directory, *from, *ca_file, *product, *expiry, *right;
     bool is_json, is_forced;
     const char *operands[OPERANDS_MAX];
     size_t operand_count;
-    char place[512]; /* of the store */
+    nb__settings *settings; /* masters, master-dir, ca-file: of nightbook's own file, or flags */
     nb__product product_wanted;
     char right_wanted; /* 0: any */
 } arguments;
@@ -154,7 +154,7 @@ static void say_word_in_the_way(const arguments *a, const nb__store *store,
 {
     nb__text words = {0};
     size_t total = nb__symbols_count(store->symbols);
-    for (size_t i = 1; i < a->operand_count && a->operand_count > 2; i++) {
+    for (size_t i = 1; i < a->operand_count; i++) {
         nb_price strike;
         join(a, i, &words);
         size_t count = nb__symbols_search(store->symbols, nb__text_view(&words), rows, total);
@@ -174,17 +174,18 @@ static void say_word_in_the_way(const arguments *a, const nb__store *store,
 static int nothing_fits(const arguments *a, const nb__store *store, const nb__instrument **rows)
 {
     nb_error error;
-    nb__fail(&error, NB_E_NOT_FOUND, 0, "no code fits %s",
-             a->operand_count > 2 ? "all of these words" : "");
-    if (a->operand_count == 2)
-        nb__fail(&error, NB_E_NOT_FOUND, 0, "no code fits %.60s", a->operands[1]);
-    if (a->operand_count < 2 || a->product != NULL || a->expiry != NULL || a->right != NULL)
-        nb__fail(&error, NB_E_NOT_FOUND, 0, "no code fits these filters");
+    bool has_filters = a->product != NULL || a->expiry != NULL || a->right != NULL;
+    bool has_words = a->operand_count > 1;
+    nb__fail(&error, NB_E_NOT_FOUND, 0, "no code fits %.80s%s",
+             !has_words              ? "these filters"
+             : a->operand_count == 2 ? a->operands[1]
+                                     : "all of these words",
+             has_words && has_filters ? " and the filters" : "");
     int exit_code = nb__command_failed("symbols", &error);
     const nb__instrument *near[NEAR_MAX];
     if (a->operand_count == 2)
         say_near(near, nb__symbols_near(store->symbols, nb__span(a->operands[1]), near, NEAR_MAX));
-    else
+    else if (has_words && !has_filters)
         say_word_in_the_way(a, store, rows);
     return exit_code;
 }
@@ -251,7 +252,7 @@ static int use_store(const arguments *a)
 {
     nb__store store;
     nb_error error;
-    if (nb__store_open(a->place, &store, &error) != NB_OK)
+    if (nb__store_open(nb__settings_text(a->settings, "master-dir"), &store, &error) != NB_OK)
         return nb__command_failed("symbols", &error);
     say_age(&store);
     int exit_code = strcmp(a->operands[0], "show") == 0 ? show(a, &store) : find_rows(a, &store);
@@ -261,9 +262,15 @@ static int use_store(const arguments *a)
 
 static int update(const arguments *a)
 {
-    const nb__store_update wanted = {.directory = a->place,
-                                     .from = a->from != NULL ? a->from : MASTERS_URL,
-                                     .ca_file = a->ca_file,
+    nb_error error;
+    const char *from = a->from != NULL ? a->from : nb__settings_text(a->settings, "masters");
+    if (strcmp(from, "none") == 0) {
+        nb__settings_fail(a->settings, "masters", &error, "none: give --from URL, FILE or DIR");
+        return nb__command_failed("symbols", &error);
+    }
+    const nb__store_update wanted = {.directory = nb__settings_text(a->settings, "master-dir"),
+                                     .from = from,
+                                     .ca_file = nb__settings_text(a->settings, "ca-file"),
                                      .is_forced = a->is_forced};
     return nb__store_update_run(&wanted);
 }
@@ -320,6 +327,29 @@ static nb_err check_verb(const arguments *a, nb_error *error)
     return NB_OK;
 }
 
+static nb_err set(nb__settings *settings, const char *name, const char *text, nb_error *error)
+{
+    return text == NULL ? NB_OK
+                        : nb__settings_set(settings, name, text, NB__FROM_FLAG, NULL, error);
+}
+
+/* As `serve` reads them, but for the keys: which codes exist is nobody's secret. */
+static nb_err read_settings(const arguments *a, nb_error *error)
+{
+    nb_err err = set(a->settings, "feed", "sim", error);
+    if (err == NB_OK)
+        err = set(a->settings, "config", a->config, error);
+    if (err == NB_OK)
+        err = set(a->settings, "master-dir", a->directory, error);
+    if (err == NB_OK)
+        err = set(a->settings, "ca-file", a->ca_file, error);
+    if (err == NB_OK)
+        err = nb__configuration_read(a->settings, error);
+    if (err == NB_OK && nb__settings_text(a->settings, "master-dir") == NULL)
+        err = nb__fail(error, NB_E_ARGUMENT, 0, "HOME is not set: give --dir");
+    return err;
+}
+
 static int run(arguments *a)
 {
     nb_error error;
@@ -329,7 +359,7 @@ static int run(arguments *a)
     if (err == NB_OK && a->right != NULL)
         err = read_right(a, &error);
     if (err == NB_OK)
-        err = nb__store_directory(a->directory, a->place, &error);
+        err = read_settings(a, &error);
     if (err != NB_OK)
         return nb__command_failed("symbols", &error);
     signal(SIGPIPE, SIG_IGN); /* write_out() sees EPIPE */
@@ -338,16 +368,20 @@ static int run(arguments *a)
 
 int nb__command_symbols(int argc, char **argv)
 {
-    arguments a = {0};
+    arguments a = {.settings = nb__settings_new()};
     const nb__option options[] = {
         {"from", "URL|FILE|DIR",
-         "update: where from (default " MASTERS_URL "); http only of this machine",
+         "update: where from (default: the setting masters, KIS's server); http only of this "
+         "machine",
          NB__OPTION_STRING, &a.from, 0, 0},
         {"force", NULL, "update: take also a file with less than half of the codes kept",
          NB__OPTION_FLAG, &a.is_forced, 0, 0},
         {"ca-file", "FILE", "update: authorities to verify https by, PEM (default: the system's)",
          NB__OPTION_STRING, &a.ca_file, 0, 0},
-        {"dir", "DIR", "where the files are kept", NB__OPTION_STRING, &a.directory, 0, 0},
+        {"dir", "DIR", "where the files are kept (default: the setting master_dir)",
+         NB__OPTION_STRING, &a.directory, 0, 0},
+        {"config", "FILE", "nightbook's own file, for masters, master_dir, ca_file",
+         NB__OPTION_STRING, &a.config, 0, 0},
         {"product", "WORD", "list, find: kospi200, mini, thu, mon, kosdaq150, mini-future …",
          NB__OPTION_STRING, &a.product, 0, 0},
         {"expiry", "SERIAL", "list, find: as in the names, 202612 or 2611W4", NB__OPTION_STRING,
@@ -359,6 +393,11 @@ int nb__command_symbols(int argc, char **argv)
         {0}};
     const nb__usage usage = {"symbols", "update|list|show CODE…|find WORDS… [OPTIONS]", explanation,
                              options, OPERANDS_MAX};
+    if (a.settings == NULL)
+        return NB_CLASS_SYSTEM;
     int exit_code = nb__options_parse(&usage, argc, argv, a.operands, &a.operand_count);
-    return exit_code < 0 ? run(&a) : exit_code;
+    if (exit_code < 0)
+        exit_code = run(&a);
+    nb__settings_free(a.settings);
+    return exit_code;
 }

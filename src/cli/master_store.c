@@ -11,24 +11,9 @@
 const nb__master_kind nb__master_kinds[NB__MASTER_FILES] = {NB__MASTER_EUREX, NB__MASTER_CME,
                                                             NB__MASTER_INDEX};
 
-nb_err nb__store_directory(const char *given, char out[512], nb_error *error)
+void nb__store_path(const char *directory, nb__master_kind kind, char out[NB__STORE_PATH_MAX])
 {
-    char data[480];
-    int size;
-    if (given != NULL)
-        size = snprintf(out, 512, "%s", given);
-    else if (nb__xdg_path("data", data, sizeof data))
-        size = snprintf(out, 512, "%s/masters", data);
-    else
-        return nb__fail(error, NB_E_ARGUMENT, 0, "HOME is not set: give --dir");
-    return size > 0 && size < 512
-               ? NB_OK
-               : nb__fail(error, NB_E_ARGUMENT, 0, "--dir: the path is empty or too long");
-}
-
-void nb__store_path(const char *directory, nb__master_kind kind, char out[640])
-{
-    snprintf(out, 640, "%s/%s.zip", directory, nb__master_file_name(kind));
+    snprintf(out, NB__STORE_PATH_MAX, "%s/%s.zip", directory, nb__master_file_name(kind));
 }
 
 /* ---- one file ---- */
@@ -71,6 +56,8 @@ nb_err nb__store_read_bytes(nb__master_kind kind, nb_span bytes, nb__master *mas
                         nb__master_file_name(kind));
     if (is_zip(bytes)) {
         err = nb__zip_read(bytes, NB__MASTER_TEXT_MAX, &unpacked, error);
+        if (err == NB_E_LIMIT) /* nobody's setting: such a file is no master file */
+            err = error->code = NB_E_MASTER;
         if (err != NB_OK)
             nb__fail_in(error, "%s", nb__master_file_name(kind));
         bytes = nb__text_view(&unpacked);
@@ -88,7 +75,7 @@ nb_err nb__store_read_bytes(nb__master_kind kind, nb_span bytes, nb__master *mas
 nb_err nb__store_read_file(const char *directory, nb__master_kind kind, nb__master *master,
                            int64_t *written_s, nb_error *error)
 {
-    char path[640];
+    char path[NB__STORE_PATH_MAX];
     struct stat about;
     nb__text bytes = {0};
     nb__store_path(directory, kind, path);

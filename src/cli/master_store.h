@@ -15,6 +15,7 @@
 #include "symbols/symbols.h"
 
 #define NB__MASTER_FILES 3
+#define NB__STORE_PATH_MAX 4352 /* PATH_MAX and a file's name */
 #define NB__MASTER_ZIP_MAX ((size_t)16 << 20)
 #define NB__MASTER_TEXT_MAX ((size_t)64 << 20)
 
@@ -30,10 +31,8 @@ typedef struct nb__store {
     int64_t newest_s; /**< UTC, when the newest file was written; 0: there is none */
 } nb__store;
 
-/** DIR, or $XDG_DATA_HOME/nightbook/masters when it is NULL. `out` holds 512 bytes. */
-nb_err nb__store_directory(const char *given, char out[512], nb_error *error);
-/** DIR/NAME.mst.zip. `out` holds 640 bytes. */
-void nb__store_path(const char *directory, nb__master_kind kind, char out[640]);
+/** DIR/NAME.mst.zip. A path that is too long is no file. */
+void nb__store_path(const char *directory, nb__master_kind kind, char out[NB__STORE_PATH_MAX]);
 
 /**
  * Read a master file, packed or not, whole.

@@ -134,7 +134,7 @@ static nb_err read_directory(update *u, const char *directory, nb_error *error)
 {
     size_t found = 0;
     for (size_t i = 0; i < NB__MASTER_FILES; i++) {
-        char path[1024];
+        char path[NB__STORE_PATH_MAX];
         struct stat about;
         const char *name = nb__master_file_name(u->items[i].kind);
         snprintf(path, sizeof path, "%s/%s.zip", directory, name);
@@ -178,7 +178,7 @@ static nb_err check_loss(const update *u, const item *it, size_t count, size_t k
 
 static nb_err write_item(const update *u, item *it, nb_error *error)
 {
-    char path[640];
+    char path[NB__STORE_PATH_MAX];
     const char *name = nb__master_file_name(it->kind);
     nb__text zip = {0};
     nb_err err = NB_OK;
@@ -227,12 +227,14 @@ static nb_err store(const update *u, item *it)
 static void say_other_way(const update *u)
 {
     const char *from = u->asked->from;
-    fprintf(stderr,
-            "  nightbook verifies whom it talks to (KIS's own sample script does not). Fetch the "
-            "files another way,\n"
-            "  by browser or `curl -O %s%s%s.zip`, and hand them over:\n"
-            "  nightbook symbols update --from FILE|DIRECTORY\n",
-            from, from[strlen(from) - 1] == '/' ? "" : "/", nb__master_file_name(NB__MASTER_EUREX));
+    fprintf(
+        stderr,
+        "  What is kept stays. nightbook verifies whom it talks to; KIS's own sample script does "
+        "not. Fetch the files\n"
+        "  by a browser or `curl -O %s%s%s.zip` (-k skips\n"
+        "  the verification: only on a network that you trust), and hand them over:\n"
+        "  nightbook symbols update --from FILE|DIR\n",
+        from, from[strlen(from) - 1] == '/' ? "" : "/", nb__master_file_name(NB__MASTER_EUREX));
 }
 
 static nb_err store_all(update *u)
