@@ -7,11 +7,13 @@
  */
 #include "master.h"
 
-/* Kinds 1–M: KIS's stocks_info header. N–S are in the files and not in the header. */
+/* Kinds 1–M: KIS's stocks_info header. N–S are in the files and not in the header: KOSPI200's
+ * Monday weeklies, then KOSDAQ150's of Thursdays (P, Q) and Mondays (R, S). 3, once the star
+ * future, is now KOSDAQ150's; the spreads of the night's futures come with 2. */
 static const nb__master_kind_row kinds[] = {
     {'1', 'F', NB__PRODUCT_KOSPI200},
     {'2', 'S', NB__PRODUCT_OTHER_FUTURE},
-    {'3', 'F', NB__PRODUCT_OTHER_FUTURE},
+    {'3', 'F', NB__PRODUCT_KOSDAQ150_FUTURE},
     {'4', 'S', NB__PRODUCT_OTHER_FUTURE},
     {'5', 'C', NB__PRODUCT_KOSPI200},
     {'6', 'P', NB__PRODUCT_KOSPI200},

@@ -93,6 +93,73 @@ static void a_night_future_has_no_strike(void **state)
     nb__master_fini(&master);
 }
 
+/* KIS's own sample cuts these rows elsewhere (name to 63, strike to 72): a spread's would do too.
+ */
+static void a_spread_of_night_futures(void **state)
+{
+    (void)state;
+    char rows[300];
+    snprintf(rows, sizeof rows, "%s\n2D0161201 KR4D01612016%-40s 00000.001%-9s%-40s\n", cme_row,
+             "SP 2612-2703", "2001", "KOSPI200");
+    nb__master master = {0};
+    assert_int_equal(parse(NB__MASTER_CME, rows, &master, NULL), NB_OK);
+    assert_int_equal(master.count, 2);
+    assert_row(&master.rows[1], "D0161201", "SP 2612-2703", 'S', NB__PRODUCT_OTHER_FUTURE, "",
+               NB_PRICE_UNDEF);
+    assert_int_equal(master.rows[1].kind, '2');
+    assert_string_equal(master.rows[1].underlying_code, "2001");
+    assert_string_equal(master.rows[1].underlying_name, "KOSPI200");
+    nb__master_fini(&master);
+}
+
+/* Kinds 1-S of the index file: right and product by the code where it tells, else by the kind. */
+static void every_kind_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        char kind;
+        const char *code;
+        char right;
+        nb__product product;
+    } cases[] = {
+        {'1', "A01612", 'F', NB__PRODUCT_KOSPI200},
+        {'2', "D0161201", 'S', NB__PRODUCT_OTHER_FUTURE},
+        {'3', "A06612", 'F', NB__PRODUCT_KOSDAQ150_FUTURE},
+        {'3', "X06612", 'F', NB__PRODUCT_KOSDAQ150_FUTURE},
+        {'7', "A04610", 'F', NB__PRODUCT_OTHER_FUTURE},
+        {'9', "AA4612", 'F', NB__PRODUCT_OTHER_FUTURE},
+        {'B', "A05610", 'F', NB__PRODUCT_KOSPI200_MINI_FUTURE},
+        {'C', "D0561001", 'S', NB__PRODUCT_OTHER_FUTURE},
+        {'5', "B01610A51", 'C', NB__PRODUCT_KOSPI200},
+        {'6', "C01610A51", 'P', NB__PRODUCT_KOSPI200},
+        {'D', "B05610A51", 'C', NB__PRODUCT_KOSPI200_MINI},
+        {'E', "C05610A51", 'P', NB__PRODUCT_KOSPI200_MINI},
+        {'J', "B06610001", 'C', NB__PRODUCT_KOSDAQ150},
+        {'K', "C06610001", 'P', NB__PRODUCT_KOSDAQ150},
+        {'L', "B09FEWA49", 'C', NB__PRODUCT_KOSPI200_WEEKLY_THU},
+        {'M', "C09FEWA49", 'P', NB__PRODUCT_KOSPI200_WEEKLY_THU},
+        {'N', "BAFBZWA49", 'C', NB__PRODUCT_KOSPI200_WEEKLY_MON},
+        {'O', "CAFBZWA49", 'P', NB__PRODUCT_KOSPI200_WEEKLY_MON},
+        {'P', "BAJ36W117", 'C', NB__PRODUCT_KOSDAQ150},
+        {'Q', "CAJ36W117", 'P', NB__PRODUCT_KOSDAQ150},
+        {'R', "BAK48W120", 'C', NB__PRODUCT_KOSDAQ150},
+        {'S', "CAK48W120", 'P', NB__PRODUCT_KOSDAQ150},
+        {'S', "X99999999", 'P', NB__PRODUCT_KOSDAQ150},
+        {'Z', "X99999999", ' ', NB__PRODUCT_UNKNOWN},
+    };
+    for (size_t i = 0; i < NB__COUNT_OF(cases); i++) {
+        char line[128];
+        snprintf(line, sizeof line, "%c|%s|KR4C016A7452|X 202612| |01100.00| |2001|KOSPI200\n",
+                 cases[i].kind, cases[i].code);
+        nb__master master = {0};
+        assert_int_equal(parse(NB__MASTER_INDEX, line, &master, NULL), NB_OK);
+        assert_int_equal(master.rows[0].kind, cases[i].kind);
+        assert_int_equal(master.rows[0].right, cases[i].right);
+        assert_int_equal(master.rows[0].product, cases[i].product);
+        nb__master_fini(&master);
+    }
+}
+
 static void the_index_file_has_every_product(void **state)
 {
     (void)state;
@@ -496,6 +563,8 @@ int main(void)
         cmocka_unit_test(a_night_option_by_byte_offsets),
         cmocka_unit_test(korean_names_keep_the_offsets),
         cmocka_unit_test(a_night_future_has_no_strike),
+        cmocka_unit_test(a_spread_of_night_futures),
+        cmocka_unit_test(every_kind_is_read),
         cmocka_unit_test(the_index_file_has_every_product),
         cmocka_unit_test(what_is_written_is_what_was_read),
         cmocka_unit_test(each_file_gets_its_own_products),
