@@ -6,7 +6,7 @@
 #ifndef NB_CLI_H
 #define NB_CLI_H
 
-#include "base/base.h"
+#include "config/config.h"
 
 typedef struct nb__command {
     const char *name;
@@ -14,7 +14,9 @@ typedef struct nb__command {
     int (*run)(int argc, char **argv); /**< argv[0] is the command's name; returns the exit code */
 } nb__command;
 
+int nb__command_config(int argc, char **argv);
 int nb__command_decode(int argc, char **argv);
+int nb__command_report(int argc, char **argv);
 int nb__command_serve(int argc, char **argv);
 int nb__command_sim(int argc, char **argv);
 int nb__command_symbols(int argc, char **argv);
@@ -28,7 +30,9 @@ typedef enum nb__option_type {
     NB__OPTION_U32,    /**< uint32_t, within min–max */
     NB__OPTION_U64,    /**< uint64_t, within min–max */
     NB__OPTION_DOUBLE, /**< double, within min–max */
-    NB__OPTION_LIST    /**< nb__option_list: may be given several times */
+    NB__OPTION_LIST,   /**< nb__option_list: may be given several times */
+    NB__OPTION_SETTING /**< nb__settings: the row of that name says all; see
+                          nb__options_of_settings() */
 } nb__option_type;
 
 #define NB__OPTION_LIST_MAX 16
@@ -40,7 +44,7 @@ typedef struct nb__option_list {
 typedef struct nb__option {
     const char *name;    /**< "listen" for --listen; NULL ends the table */
     const char *metavar; /**< "ADDR:PORT"; NULL for a flag */
-    const char *help;    /**< a sentence; defaults are said in it */
+    const char *help;    /**< a sentence; defaults are said in it; NULL: not shown in --help */
     nb__option_type type;
     void *out;
     double min, max; /**< numbers */
@@ -53,6 +57,10 @@ typedef struct nb__usage {
     const nb__option *options;
     size_t operands_max;
 } nb__usage;
+
+#define NB__OPTIONS_OF_SETTINGS_MAX 64
+/** A row for each setting that may be a flag. @return how many; no end is written. */
+size_t nb__options_of_settings(nb__settings *settings, nb__option out[NB__OPTIONS_OF_SETTINGS_MAX]);
 
 /**
  * Parse `--name value`, `--name=value`, `--flag`, `--`, operands, and `--help` (printed to stdout).

@@ -6,7 +6,11 @@
 #include <string.h>
 
 static const nb__command commands[] = {
+    {"config", "the settings in force, each with where it came from; or a file to begin with",
+     nb__command_config},
     {"decode", "print raw KIS frames, one a line, as JSON or CSV", nb__command_decode},
+    {"report", "what a night showed of the questions that only a live night can answer",
+     nb__command_report},
     {"serve", "one session to a feed, its books, and the same protocol for many clients",
      nb__command_serve},
     {"sim", "be KIS's night feed: a look-alike with a market of its own", nb__command_sim},

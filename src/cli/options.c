@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define WORD_MAX_BYTES 32
+#define HELP_COLUMNS 84
 
 int nb__command_failed(const char *context, const nb_error *error)
 {
@@ -26,14 +27,59 @@ static void print_option(const char *name, const char *metavar, const char *help
         printf("  %s\n  %-24s %s\n", head, "", help);
 }
 
+/* A setting: its words with their default, broken into lines, under its section's heading. */
+static void print_setting(const nb__option *option, const char **section)
+{
+    const nb__setting *row = nb__settings_row(nb__span(option->name));
+    nb__text words = {0};
+    nb__text_string(&words, row->help);
+    nb__setting_print_default(row, &words);
+    if (strcmp(*section, row->section) != 0)
+        printf("\n%s:\n", row->section);
+    *section = row->section;
+    char *line = words.data != NULL ? words.data : (char[]){""};
+    for (const char *name = option->name; line != NULL;) {
+        char *rest = NULL;
+        if (strlen(line) > HELP_COLUMNS)
+            for (char *at = line; at <= line + HELP_COLUMNS; at++)
+                if (*at == ' ')
+                    rest = at;
+        if (rest != NULL)
+            *rest++ = '\0';
+        if (name != NULL)
+            print_option(name, option->metavar, line);
+        else
+            printf("  %-24s %s\n", "", line);
+        name = NULL;
+        line = rest;
+    }
+    nb__text_fini(&words);
+}
+
 void nb__usage_print(const nb__usage *usage)
 {
+    const char *section = "";
     printf("usage: nightbook %s %s\n\n", usage->command, usage->synopsis);
     for (const nb__option *option = usage->options; option->name != NULL; option++)
-        print_option(option->name, option->metavar, option->help);
+        if (option->help != NULL && option->type != NB__OPTION_SETTING)
+            print_option(option->name, option->metavar, option->help);
     print_option("help", NULL, "print this");
+    for (const nb__option *option = usage->options; option->name != NULL; option++)
+        if (option->type == NB__OPTION_SETTING)
+            print_setting(option, &section);
     if (usage->text != NULL)
         printf("\n%s", usage->text);
+}
+
+size_t nb__options_of_settings(nb__settings *settings, nb__option out[NB__OPTIONS_OF_SETTINGS_MAX])
+{
+    size_t count, written = 0;
+    const nb__setting *table = nb__settings_table(&count);
+    for (size_t i = 0; i < count && written < NB__OPTIONS_OF_SETTINGS_MAX; i++)
+        if (table[i].where != NB__SETTING_FILE_ONLY)
+            out[written++] = (nb__option){
+                table[i].name, table[i].metavar, table[i].help, NB__OPTION_SETTING, settings, 0, 0};
+    return written;
 }
 
 /* ---- values ---- */
@@ -92,16 +138,33 @@ static nb_err set_value(const nb__option *option, const char *text, nb_error *er
                             option->name, NB__OPTION_LIST_MAX);
         list->items[list->count++] = text;
         return NB_OK;
+    case NB__OPTION_SETTING:
+        return nb__settings_set(option->out, option->name, text, NB__FROM_FLAG, NULL, error);
     }
     return nb__fail(error, NB_E_INTERNAL, 0, "--%s has no type", option->name);
 }
 
 /* ---- parsing ---- */
 
+/* A setting that is no flag since a command line is seen by all: told so where settings are taken.
+ */
+static bool is_for_file_only(const nb__usage *usage, nb_span name)
+{
+    const nb__setting *row = nb__settings_row(name);
+    const nb__option *option = usage->options;
+    while (option->name != NULL && option->type != NB__OPTION_SETTING)
+        option++;
+    return option->name != NULL && row != NULL && row->where == NB__SETTING_FILE_ONLY;
+}
+
 static nb_err fail_unknown(const nb__usage *usage, nb_span name, nb_error *error)
 {
     char word[WORD_MAX_BYTES + 1];
     const char *near = NULL;
+    if (is_for_file_only(usage, name))
+        return nb__fail(error, NB_E_ARGUMENT, 0,
+                        "--%.*s: a command line is seen by all; put it into nightbook's own file",
+                        (int)name.size_bytes, name.data);
     if (nb__span_copy(name, word, sizeof word))
         for (const nb__option *option = usage->options; option->name != NULL; option++)
             if (nb__word_is_near(word, option->name))
