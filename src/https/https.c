@@ -229,12 +229,16 @@ static void told(nb__hook *hook)
                                    https->reason};
         nb__https_words(&end, &answer.error);
     }
-    https->done(https->self, &answer);
+    nb__https_done *done = https->done;
+    https->done = NULL; /* a cancel inside it has nothing left to do */
+    done(https->self, &answer);
     https_free(https);
 }
 
 void nb__https_cancel(nb__https *https)
 {
+    if (https->done == NULL)
+        return;
     if (https->is_over)
         nb__hook_remove(https->loop, &https->told);
     https_free(https);
@@ -242,8 +246,11 @@ void nb__https_cancel(nb__https *https)
 
 /* ---- the start ---- */
 
+/* libcurl would write each connection's TLS keys to the file that SSLKEYLOGFILE names: with them,
+ * whoever recorded the wire reads the appkey's secret. */
 static void curl_start(void)
 {
+    unsetenv("SSLKEYLOGFILE");
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
@@ -291,8 +298,9 @@ static CURLcode options_set(nb__https *https, const nb__https_request *request)
     SET(CURLOPT_QUICK_EXIT,
         1L); /* never wait for the resolver's thread: a cancel returns at once */
     SET(CURLOPT_FORBID_REUSE, 1L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ns / NB__NS_PER_MS));
-    SET(CURLOPT_TIMEOUT_MS, (long)(request->timeout_ns / NB__NS_PER_MS));
+    /* 0 would be libcurl's own, or none */
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ns / NB__NS_PER_MS) + 1);
+    SET(CURLOPT_TIMEOUT_MS, (long)(request->timeout_ns / NB__NS_PER_MS) + 1);
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->body_max_bytes);
     SET(CURLOPT_WRITEFUNCTION, body_write);
     SET(CURLOPT_WRITEDATA, https);

@@ -40,8 +40,8 @@ static void certificate_words(const nb__https_end *end, nb_error *error)
     case CERTIFICATE_LEAF_ONLY:
         nb__fail(error, NB_E_PROTOCOL, 0,
                  "its certificate is signed by an authority not known here: install "
-                 "ca-certificates, or name the authority's file if something on the way (a "
-                 "company's proxy) opens TLS");
+                 "ca-certificates; if something on the way (a company's proxy) opens TLS, add its "
+                 "authority to this machine's");
         break;
     case CERTIFICATE_RIGHT:
     case CERTIFICATE_NO_RESULT:

@@ -199,15 +199,16 @@ static int child_start(child *it, const char *command, nb_span input)
 nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t timeout_ns,
                      void (*done)(void *self, int status), void *self, nb_error *error)
 {
+    int name_bytes = (int)(strcspn(command, " \t\n") % 60); /* arguments may hold a token */
     if (input.size_bytes > INPUT_MAX_BYTES)
-        return nb__fail(error, NB_E_ARGUMENT, 0, "%.60s: its input is larger than %d bytes",
-                        command, INPUT_MAX_BYTES);
+        return nb__fail(error, NB_E_ARGUMENT, 0, "%.*s: its input is larger than %d bytes",
+                        name_bytes, command, INPUT_MAX_BYTES);
     if (children >= CHILDREN_MAX)
-        return nb__fail(error, NB_E_LIMIT, 0, "%.60s: %d such programs are running already",
-                        command, CHILDREN_MAX);
+        return nb__fail(error, NB_E_LIMIT, 0, "%.*s: %d such programs are running already",
+                        name_bytes, command, CHILDREN_MAX);
     child *it = calloc(1, sizeof *it);
     if (it == NULL)
-        return nb__fail(error, NB_E_MEMORY, 0, "%.60s: memory is exhausted", command);
+        return nb__fail(error, NB_E_MEMORY, 0, "%.*s: memory is exhausted", name_bytes, command);
     children++;
     *it = (child){.loop = loop, .done = done, .self = self, .status = -1};
     it->watch = (nb__watch){.fd = -1, .ready = child_ended};
@@ -217,7 +218,7 @@ nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t
     int reason = child_start(it, command, input);
     if (reason != 0) {
         child_fini(it);
-        return nb__fail(error, NB_E_SYSTEM, 0, "%.60s: cannot be started: %s", command,
+        return nb__fail(error, NB_E_SYSTEM, 0, "%.*s: cannot be started: %s", name_bytes, command,
                         strerrordesc_np(reason));
     }
     nb__loop_keep(loop, &it->kept);
