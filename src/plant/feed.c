@@ -5,36 +5,64 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TIMEOUT_NS                                                                                 \
-    (10 * NB__NS_PER_S) /* of the approval, and of the connection and its upgrade                  \
-                         */
+/* of the approval, and of the connection and its upgrade */
+#define TIMEOUT_NS (10 * NB__NS_PER_S)
 #define APPROVAL_MAX 8192
 #define CLOSE_NORMAL 1000
 
-static void pump(nb__feed *feed);
-
-static int64_t now_ns(const nb__feed *feed)
+int64_t nb__feed_now_ns(const nb__feed *feed)
 {
     return nb__loop_mono_ns(feed->loop);
 }
 
 /* ---- the approval key ---- */
 
-static void approval_answered(nb__feed *feed, int status, const nb__http_message *answer)
+static void approval_refused(nb__feed *feed, int status, nb__approval_answer *words,
+                             const char *failure)
+{
+    char reason[512];
+    feed->approval_class = nb__approval_class_of(status, words->error_code, &feed->advice);
+    feed->is_approval_failed = true;
+    if (feed->is_live) { /* a server may repeat what it was sent */
+        nb__scrub(words->error_text, feed->live.config.appkey);
+        nb__scrub(words->error_text, feed->live.config.secret);
+    }
+    if (status == 0)
+        snprintf(reason, sizeof reason, "%s", failure);
+    else
+        snprintf(reason, sizeof reason, "%s answered %d %s %s",
+                 feed->is_live ? feed->live.config.approval.host : "its /oauth2/Approval", status,
+                 words->error_code, words->error_text);
+    if (status != 0)
+        feed->handler.approval(feed->handler.self, feed,
+                               words->error_code[0] != '\0' ? words->error_code : "?",
+                               words->error_text);
+    nb__session_on_approval_failed(feed->session, feed->approval_class, reason,
+                                   nb__feed_now_ns(feed));
+}
+
+static void approved(nb__feed *feed, const char *approval_key)
+{
+    feed->is_approval_failed = feed->is_approval_told = false;
+    nb__span_copy(nb__span(approval_key), feed->approval_key, sizeof feed->approval_key);
+    if (feed->is_live)
+        nb__log_hide(approval_key);
+    feed->handler.approval(feed->handler.self, feed, "", "");
+    nb__session_on_approved(feed->session, approval_key, nb__feed_now_ns(feed));
+}
+
+void nb__feed_on_approval(nb__feed *feed, int status, nb_span body, const char *failure)
 {
     nb__approval_answer words = {0};
-    char reason[256];
-    nb_err err = nb__approval_answer_parse(answer->body, &words, NULL);
-    if (status == 404) /* a server without approval: it does not look at keys either */
-        nb__session_on_approved(feed->session, "", now_ns(feed));
+    nb_err err = status == 0 ? NB_E_CLOSED : nb__approval_answer_parse(body, &words, NULL);
+    if (status == 404 && !feed->is_live) /* without approval: it does not look at keys either */
+        approved(feed, "");
     else if (status == 200 && err == NB_OK && words.approval_key[0] != '\0')
-        nb__session_on_approved(feed->session, words.approval_key, now_ns(feed));
-    else {
-        snprintf(reason, sizeof reason, "its /oauth2/Approval answered %d %s %s", status,
-                 words.error_code, words.error_text);
-        nb__session_on_approval_failed(feed->session, reason, now_ns(feed));
-    }
+        approved(feed, words.approval_key);
+    else
+        approval_refused(feed, status, &words, failure);
     explicit_bzero(&words, sizeof words);
+    nb__feed_pump(feed);
 }
 
 static void approval_done(void *self, int status, const nb__http_message *answer,
@@ -43,13 +71,12 @@ static void approval_done(void *self, int status, const nb__http_message *answer
     nb__feed *feed = self;
     feed->approval = NULL;
     if (status == 0)
-        nb__session_on_approval_failed(feed->session, error->detail, now_ns(feed));
+        nb__feed_on_approval(feed, 0, (nb_span){0}, error->detail);
     else
-        approval_answered(feed, status, answer);
-    pump(feed);
+        nb__feed_on_approval(feed, status, answer->body, "");
 }
 
-/* The key goes in clear, so only over loopback (nb__feed_open() sees to that), and it is none of
+/* The key goes in clear, so only over loopback (open_local() sees to that), and it is none of
  * KIS's. */
 static void ask_approval(nb__feed *feed)
 {
@@ -66,10 +93,24 @@ static void ask_approval(nb__feed *feed)
                                                   approval_done, feed, &feed->approval, &error);
     nb__text_fini(&body);
     if (err != NB_OK)
-        nb__session_on_approval_failed(feed->session, error.detail, now_ns(feed));
+        nb__session_on_approval_failed(feed->session, NB__APPROVAL_RETRY, error.detail,
+                                       nb__feed_now_ns(feed));
 }
 
 /* ---- the link ---- */
+
+/* Whoever answers at KIS's own address with a nightbook's header is none: a hosts file, or another
+ * one's listener. @return false: refused. */
+static bool is_whom_we_meant(nb__feed *feed, nb_span stated)
+{
+    if (stated.data == NULL || !feed->is_live || !feed->live.config.is_builtin)
+        return true;
+    snprintf(feed->refusal, sizeof feed->refusal,
+             "a nightbook answers at KIS's address, not KIS: refused (is %.90s redirected here?)",
+             feed->address.host);
+    nb__link_close(feed->link, CLOSE_NORMAL);
+    return false;
+}
 
 static void link_opened(void *self, const nb__http_message *answer)
 {
@@ -77,41 +118,48 @@ static void link_opened(void *self, const nb__http_message *answer)
     nb__session_clock clock = nb__session_clock_live();
     clock.kind = feed->kind;
     nb_span stated = nb__http_header_find(answer, "Nightbook-Clock");
+    if (!is_whom_we_meant(feed, stated))
+        return;
     if (stated.data != NULL && !nb__session_clock_parse(stated, nb__clock_real_ns(), &clock))
         nb__log(NB__LOG_WARN, "feed",
                 "%s states a clock that is not one; taken for an ordinary server", feed->name);
     feed->clock = clock;
-    nb__session_on_opened(feed->session, now_ns(feed));
-    pump(feed);
+    nb__session_on_opened(feed->session, nb__feed_now_ns(feed));
+    nb__feed_pump(feed);
 }
 
 static void link_message(void *self, const nb__ws_event *event, int64_t recv_ns)
 {
     nb__feed *feed = self;
     uint64_t unknown = nb__session_count(feed->session)->answers_unknown;
-    if (nb__session_on_message(feed->session, event->payload, now_ns(feed))) {
+    if (feed->refusal[0] != '\0')
+        return;
+    if (nb__session_on_message(feed->session, event->payload, nb__feed_now_ns(feed))) {
         /* the bytes lie in the link's own read buffer, ours until the next event */
-        feed->handler.message(feed->handler.self, (char *)event->payload.data,
+        feed->handler.message(feed->handler.self, feed, (char *)event->payload.data,
                               event->payload.size_bytes, recv_ns);
         return;
     }
     bool is_known = nb__session_count(feed->session)->answers_unknown == unknown;
-    feed->handler.control(feed->handler.self, is_known);
-    pump(feed);
+    feed->handler.control(feed->handler.self, feed, event->payload, is_known, recv_ns);
+    nb__feed_pump(feed);
 }
 
 static void link_alive(void *self)
 {
     nb__feed *feed = self;
-    nb__session_on_alive(feed->session, now_ns(feed));
+    nb__session_on_alive(feed->session, nb__feed_now_ns(feed));
 }
 
 static void link_closed(void *self, const nb_error *error)
 {
     nb__feed *feed = self;
+    char reason[256];
     feed->link = NULL;
-    nb__session_on_closed(feed->session, error->detail, now_ns(feed));
-    pump(feed);
+    snprintf(reason, sizeof reason, "%s", feed->refusal[0] != '\0' ? feed->refusal : error->detail);
+    feed->refusal[0] = '\0';
+    nb__session_on_closed(feed->session, reason, nb__feed_now_ns(feed));
+    nb__feed_pump(feed);
 }
 
 static void open_link(nb__feed *feed)
@@ -121,41 +169,23 @@ static void open_link(nb__feed *feed)
                                       .message = link_message,
                                       .alive = link_alive,
                                       .closed = link_closed};
+    nb__link_options options = feed->is_live ? nb__live_link_options(feed) : (nb__link_options){0};
+    options.timeout_ns = TIMEOUT_NS;
     nb_error error = {0};
-    if (nb__link_open(feed->loop, &feed->address, TIMEOUT_NS, &handler, &feed->link, &error) !=
-        NB_OK)
-        nb__session_on_closed(feed->session, error.detail, now_ns(feed));
+    if (nb__link_open(feed->loop, &feed->address, &options, &handler, &feed->link, &error) != NB_OK)
+        nb__session_on_closed(feed->session, error.detail, nb__feed_now_ns(feed));
 }
 
 /* ---- what the session asks for ---- */
-
-static void tell_link(nb__feed *feed, bool is_up)
-{
-    if (is_up && feed->logged[0] != '\0') { /* only what was told as down is told as up */
-        nb__log(NB__LOG_INFO, "feed", "the link to %s is up (%s)", feed->name,
-                nb__feed_kind_banner(feed->clock.kind));
-        feed->logged[0] = '\0';
-    }
-    feed->handler.link(feed->handler.self, is_up, &feed->clock, nb__session_reason(feed->session));
-}
-
-/* A wait and its cause, once a cause: a server that stays away for hours is one line. */
-static void tell_waiting(nb__feed *feed)
-{
-    const char *reason = nb__session_reason(feed->session);
-    const char *semicolon = strrchr(reason, ';');
-    size_t size = semicolon == NULL ? strlen(reason) : (size_t)(semicolon - reason);
-    if (strlen(feed->logged) == size && strncmp(feed->logged, reason, size) == 0)
-        return;
-    snprintf(feed->logged, sizeof feed->logged, "%.*s", (int)size, reason);
-    nb__log(NB__LOG_WARN, "feed", "%s: %s", feed->name, reason);
-}
 
 static void act(nb__feed *feed, const nb__action *action)
 {
     switch (action->kind) {
     case NB__ACT_APPROVE:
-        ask_approval(feed);
+        if (feed->is_live)
+            nb__live_ask_approval(feed);
+        else
+            ask_approval(feed);
         break;
     case NB__ACT_CONNECT:
         open_link(feed);
@@ -170,100 +200,124 @@ static void act(nb__feed *feed, const nb__action *action)
         nb__link_close(feed->link, CLOSE_NORMAL);
         break;
     case NB__ACT_REGISTRATION:
-        feed->handler.registration(feed->handler.self, action->topic);
+        nb__tell_registration(feed, action->topic);
+        feed->handler.registration(feed->handler.self, feed, action->topic);
         break;
     case NB__ACT_LINK:
-        tell_link(feed, action->is_up);
+        nb__tell_link(feed, action->is_up);
+        feed->handler.link(feed->handler.self, feed, action->is_up,
+                           nb__session_reason(feed->session));
+        break;
+    case NB__ACT_SAVE:
+        nb__live_save(feed);
         break;
     case NB__ACT_WAIT:
         break;
     }
 }
 
-static void pump(nb__feed *feed)
+void nb__feed_pump(nb__feed *feed)
 {
     nb__action action;
     for (;;) {
-        nb__session_next(feed->session, now_ns(feed), &action);
-        if (feed->is_shut && action.kind != NB__ACT_LINK && action.kind != NB__ACT_REGISTRATION)
-            return;
+        nb__session_next(feed->session, nb__feed_now_ns(feed), &action);
         if (action.kind == NB__ACT_WAIT)
             break;
         act(feed, &action);
     }
-    if (nb__session_state_of(feed->session) == NB__SESSION_WAITING)
-        tell_waiting(feed);
     if (action.wake_ns == INT64_MAX)
         nb__timer_cancel(feed->loop, &feed->timer);
     else
         nb__timer_set(feed->loop, &feed->timer, action.wake_ns);
+    nb__tell_state(feed);
+    feed->handler.changed(feed->handler.self, feed);
 }
 
 static void timer_fired(nb__timer *timer, int64_t now_mono_ns)
 {
     (void)now_mono_ns;
-    pump((nb__feed *)((char *)timer - offsetof(nb__feed, timer)));
+    nb__feed_pump((nb__feed *)((char *)timer - offsetof(nb__feed, timer)));
 }
 
 /* ---- the door ---- */
 
-nb_err nb__feed_open(nb__feed *feed, nb__loop *loop, const nb__plant_config *config,
-                     nb__topics *topics, const nb__feed_handler *handler, nb_error *error)
+static nb_err open_local(nb__feed *feed, nb_error *error)
 {
-    *feed = (nb__feed){.loop = loop,
-                       .address = config->feed,
-                       .kind = config->feed_kind,
-                       .handler = *handler,
-                       .clock = nb__session_clock_live(),
-                       .timer = {.fire = timer_fired}};
-    feed->clock.kind = config->feed_kind;
-    bool is_v6 = strchr(config->feed.host, ':') != NULL;
-    snprintf(feed->name, sizeof feed->name, is_v6 ? "ws://[%s]:%u" : "ws://%s:%u",
-             config->feed.host, (unsigned)config->feed.port);
-    if (config->feed.is_tls)
-        return nb__fail(error, NB_E_ARGUMENT, 0,
-                        "feed %s: wss is not spoken; KIS's own feed is plain ws", feed->name);
-    if (!nb__host_is_loopback(config->feed.host))
+    if (!nb__host_is_loopback(feed->address.host))
         return nb__fail(
             error, NB_E_ARGUMENT, 0,
             "feed %s is not on this machine: its approval key would go over the network in clear",
-            feed->name);
+            feed->url);
     /* A name of its own for each process: two of them may share one look-alike, each with its one
      * session. */
     uint64_t number;
     nb__random_bytes(&number, sizeof number);
     snprintf(feed->appkey, sizeof feed->appkey, "nightbook-%016llx", (unsigned long long)number);
-    feed->session = nb__session_new(&config->session, topics, config->topics_max);
+    return NB_OK;
+}
+
+static void set_names(nb__feed *feed, const char *label)
+{
+    bool is_v6 = strchr(feed->address.host, ':') != NULL;
+    snprintf(feed->url, sizeof feed->url, is_v6 ? "ws://[%s]:%u" : "ws://%s:%u", feed->address.host,
+             (unsigned)feed->address.port);
+    snprintf(feed->name, sizeof feed->name, "%s", label != NULL ? label : feed->url);
+}
+
+nb_err nb__feed_open(nb__feed *feed, nb__loop *loop, const nb__plant_config *config, uint32_t index,
+                     nb__topics *topics, const nb__feed_handler *handler, nb_error *error)
+{
+    const nb__feed_config *mine = &config->feeds[index];
+    *feed = (nb__feed){.loop = loop,
+                       .index = index,
+                       .address = mine->address,
+                       .kind = mine->kind,
+                       .calendar = config->calendar,
+                       .handler = *handler,
+                       .clock = nb__session_clock_live(),
+                       .timer = {.fire = timer_fired},
+                       .is_live = mine->live != NULL,
+                       .lost_since_ns = nb__clock_mono_ns()};
+    feed->clock.kind = mine->kind;
+    set_names(feed, mine->name);
+    if (mine->address.is_tls)
+        return nb__fail(error, NB_E_ARGUMENT, 0,
+                        "feed %s: wss is not spoken; KIS's own feed is plain ws", feed->url);
+    feed->session = nb__session_new(&mine->session, topics, config->topics_max);
     if (feed->session == NULL)
         return nb__fail(error, NB_E_MEMORY, 0, "feed: memory is exhausted");
-    nb__feed_stir(feed);
-    return NB_OK;
+    nb_err err = mine->live != NULL ? nb__live_open(feed, mine->live, config->listen_port, error)
+                                    : open_local(feed, error);
+    if (err == NB_OK)
+        nb__feed_stir(feed);
+    return err;
 }
 
 void nb__feed_stir(nb__feed *feed)
 {
-    nb__timer_set(feed->loop, &feed->timer, now_ns(feed));
+    nb__timer_set(feed->loop, &feed->timer, nb__feed_now_ns(feed));
 }
 
 void nb__feed_shut(nb__feed *feed)
 {
+    if (feed->is_shut)
+        return;
     feed->is_shut = true;
-    nb__timer_cancel(feed->loop, &feed->timer);
-    if (feed->approval != NULL)
-        nb__fetch_cancel(feed->approval);
-    feed->approval = NULL;
-    if (feed->link != NULL)
-        nb__link_close(feed->link, CLOSE_NORMAL);
+    nb__session_rest(feed->session, "nightbook ends", nb__feed_now_ns(feed));
+    nb__feed_stir(feed);
 }
 
 void nb__feed_close(nb__feed *feed)
 {
-    if (feed->loop != NULL)
-        nb__timer_cancel(feed->loop, &feed->timer);
+    if (feed->loop == NULL)
+        return;
+    nb__timer_cancel(feed->loop, &feed->timer);
     if (feed->approval != NULL)
         nb__fetch_cancel(feed->approval);
     if (feed->link != NULL)
         nb__link_abort(feed->link);
+    if (feed->is_live)
+        nb__live_close(feed);
     nb__session_free(feed->session);
-    *feed = (nb__feed){0};
+    explicit_bzero(feed, sizeof *feed);
 }

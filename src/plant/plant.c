@@ -1,236 +1,350 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plant: one frame from its bytes to the books and the sinks, and the wiring of feed, masters
- * and books.
+ * The plant: the wiring of feeds, plan, masters, books, evidence and sinks. One frame's way is in
+ * frames.c; what others ask of the plant is in views.c.
  *
- *     bytes ─▶ UTF-8 ─▶ head ─▶ records ─▶ topics ─▶ every sink
- *                                             └─▶ (book TRs) decode, full time, books
- *
- * Nothing here drops a frame: what cannot be split or decoded is counted and passed on. No
- * allocation a frame.
+ * A turn of the loop: feeds are pumped by their events and timers; at the turn's end the plan looks
+ * at what came (ten times a second at most), and what it then wants of the sessions is asked for in
+ * the next turn.
  */
-#include "feed.h"
-#include "masters.h"
+#include "inside.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SINKS_MAX 4
+#define TOPICS_MAX 65536
 #define PRODUCT_NOT_ASKED UINT8_MAX
+#define PLAN_LOOK_NS (100 * NB__NS_PER_MS)
 
-struct nb__plant {
-    nb__feed feed;
-    nb__masters masters;
-    nb__topics *topics;
-    nb__books *books;
-    uint8_t *products; /* by topic: the code's product, asked once */
-    const nb_calendar *calendar;
-    uint32_t own_keys_max;
-    bool is_up;
-    char refusal_told[sizeof((nb__answer *)NULL)->msg_cd];
-    char atm_code[sizeof((nb__instrument *)NULL)->code];
-    nb__sink sinks[SINKS_MAX];
-    size_t sink_count;
-    nb__plant_counters counters;
-    nb__record records[NB_FRAME_RECORDS_MAX];
-};
-
-/* ---- one frame ---- */
-
-static uint32_t topic_of(nb__plant *plant, nb_span tr_id, nb_span record)
+static nb__plant *plant_of_hook(nb__hook *hook)
 {
-    nb__topic topic;
-    if (!nb__topic_make(tr_id, nb_record_key(record), &topic))
-        return NB__TOPIC_NONE;
-    uint32_t index = nb__topics_intern(plant->topics, &topic);
-    if (index == NB__TOPIC_NONE)
-        plant->counters.topics_refused++;
-    return index;
+    return (nb__plant *)((char *)hook - offsetof(nb__plant, hook));
 }
 
-static nb__product product_of(nb__plant *plant, uint32_t topic)
-{
-    uint8_t *product = &plant->products[topic];
-    if (*product == PRODUCT_NOT_ASKED)
-        *product =
-            (uint8_t)nb__product_of_code(nb__span(nb__topics_at(plant->topics, topic)->tr_key));
-    return (nb__product)*product;
-}
+/* ---- notices ---- */
 
-static void update_book(nb__plant *plant, const nb__plant_frame *frame, const nb__record *record,
-                        int drift)
+void nb__plant_tell(nb__plant *plant, nb__notice_kind kind, const nb__feed *feed,
+                    const char *format, ...)
 {
-    nb_quote quote;
-    if (record->topic == NB__TOPIC_NONE ||
-        nb_quote_decode(frame->head.tr, record->bytes, &quote, NULL) != NB_OK) {
-        plant->counters.records_bad++;
+    char detail[512];
+    if (plant->tell == NULL)
         return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    nb__make_printable(detail, strlen(detail));
+    const nb__notice notice = {.kind = kind,
+                               .recv_ns = nb__clock_real_ns(),
+                               .feed = feed == NULL ? "" : feed->name,
+                               .detail = detail};
+    plant->tell(plant->tell_self, &notice);
+}
+
+static void look_at_losses(nb__plant *plant)
+{
+    int64_t look_ns = INT64_MAX;
+    for (uint32_t i = 0; i < plant->feed_count && !plant->is_shut; i++) {
+        int64_t due_ns = nb__tell_loss(&plant->feeds[i]);
+        look_ns = due_ns < look_ns ? due_ns : look_ns;
     }
-    bool is_far = false;
-    quote.recv_ns = frame->recv_ns;
-    quote.event_ns = nb_event_time(
-        quote.time_hhmmss, nb__session_clock_at(&plant->feed.clock, frame->recv_ns), &is_far);
-    quote.flags = (is_far ? NB_BOOK_FAR_TIME : 0u) | (drift > 0 ? NB_BOOK_DRIFT : 0u);
-    nb__books_apply(plant->books, record->topic, product_of(plant, record->topic), &quote);
+    if (look_ns == INT64_MAX)
+        nb__timer_cancel(plant->loop, &plant->loss_timer);
+    else
+        nb__timer_set(plant->loop, &plant->loss_timer, look_ns);
 }
 
-static void split_records(nb__plant *plant, nb__plant_frame *frame, nb_records *walk)
+static void loss_timer_fired(nb__timer *timer, int64_t now_mono_ns)
 {
-    nb__record *records = plant->records;
-    uint32_t count = 0;
-    bool is_one_key = true;
-    nb_span bytes;
-    while (count < NB_FRAME_RECORDS_MAX && nb_records_next(walk, &bytes)) {
-        records[count] = (nb__record){topic_of(plant, frame->head.tr_id, bytes), bytes};
-        is_one_key &= records[count].topic == records[0].topic;
-        count++;
-    }
-    frame->is_split = true;
-    frame->is_one_key = count == 1 || (is_one_key && records[0].topic != NB__TOPIC_NONE);
-    frame->record_count = count;
-    plant->counters.records += count;
-    if (walk->drift > 0)
-        plant->counters.records_drifted += count;
-    if (frame->head.tr == NULL || !frame->head.tr->is_book)
-        return;
-    for (uint32_t i = 0; i < count; i++)
-        update_book(plant, frame, &records[i], walk->drift);
+    (void)now_mono_ns;
+    look_at_losses((nb__plant *)((char *)timer - offsetof(nb__plant, loss_timer)));
 }
 
-/* A frame whose records are not known goes to who wants its first key; an encrypted one has none to
- * see. */
-static void leave_whole(nb__plant *plant, nb__plant_frame *frame, bool has_head)
+/* ---- what the feeds tell ---- */
+
+static void feed_message(void *self, nb__feed *feed, char *text, size_t size_bytes, int64_t recv_ns)
 {
-    nb_span payload = has_head ? frame->head.payload : frame->bytes;
-    bool has_key = has_head && !frame->head.is_encrypted;
-    uint32_t topic = has_key ? topic_of(plant, frame->head.tr_id, payload) : NB__TOPIC_NONE;
-    plant->records[0] = (nb__record){topic, payload};
-    frame->record_count = 1;
+    nb__plant_on_message(self, feed->index, text, size_bytes, recv_ns);
 }
 
-void nb__plant_on_message(nb__plant *plant, char *text, size_t size_bytes, int64_t recv_ns)
-{
-    nb__plant_counters *counters = &plant->counters;
-    counters->frames++;
-    counters->bytes += size_bytes;
-    counters->bytes_scrubbed += nb__utf8_scrub(text, size_bytes);
-    nb__plant_frame frame = {
-        .bytes = {text, size_bytes}, .recv_ns = recv_ns, .records = plant->records};
-    nb_records walk;
-    nb_err err = nb_frame_split(frame.bytes, &frame.head, NULL);
-    bool has_head = err == NB_OK;
-    if (has_head)
-        err = nb_records_begin(&frame.head, &walk, NULL);
-    if (has_head && frame.head.is_encrypted)
-        counters->frames_encrypted++;
-    else if (has_head && frame.head.tr == NULL)
-        counters->frames_unknown_tr++;
-    if (err == NB_OK) {
-        split_records(plant, &frame, &walk);
-    } else {
-        counters->frames_unsplit += err != NB_E_ENCRYPTED;
-        leave_whole(plant, &frame, has_head);
-    }
-    for (size_t i = 0; i < plant->sink_count; i++)
-        plant->sinks[i].frame(plant->sinks[i].self, &frame);
-}
-
-/* ---- what the feed tells ---- */
-
-static void feed_message(void *self, char *text, size_t size_bytes, int64_t recv_ns)
-{
-    nb__plant_on_message(self, text, size_bytes, recv_ns);
-}
-
-static void feed_control(void *self, bool is_known)
+static void feed_control(void *self, nb__feed *feed, nb_span text, bool is_known, int64_t recv_ns)
 {
     nb__plant *plant = self;
     plant->counters.other_messages += !is_known;
+    nb__keeper_control(&plant->keeper, feed->index, text, feed->approval_key, recv_ns);
 }
 
-static void feed_link(void *self, bool is_up, const nb__session_clock *clock, const char *reason)
+static void feed_link(void *self, nb__feed *feed, bool is_up, const char *reason)
 {
     nb__plant *plant = self;
-    plant->is_up = is_up;
-    if (!is_up)
-        nb__books_set_stale(plant->books);
+    plant->has_news = true;
+    if (is_up)
+        plant->clock = feed->clock;
+    else
+        nb__frames_set_stale(plant, feed->index);
     nb__mark mark = {.kind = is_up ? NB__MARK_LINK_UP : NB__MARK_LINK_DOWN,
+                     .feed = feed->index,
                      .recv_ns = nb__clock_real_ns(),
                      .reason = reason};
+    nb__keeper_link(&plant->keeper, feed->index, is_up, reason, mark.recv_ns);
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].mark(plant->sinks[i].self, &mark);
     if (!is_up)
         return;
-    int64_t session_ns = nb__session_clock_at(clock, mark.recv_ns);
-    nb__masters_start(&plant->masters, nb_night_before(plant->calendar, session_ns).start_date);
+    int64_t session_ns = nb__session_clock_at(&plant->clock, mark.recv_ns);
+    nb__masters_link_up(&plant->masters, nb_night_before(plant->calendar, session_ns).start_date);
 }
 
 /* A refusal is told once a code, not once a key: a client may name thousands. Counters have the
  * rest. */
-static void tell_refusal(nb__plant *plant, uint32_t topic)
+static void tell_refusal(nb__plant *plant, const nb__feed *feed, uint32_t topic)
 {
-    const nb__registration *registration = nb__plant_registration(plant, topic);
-    if (registration == NULL || registration->state != NB__REG_REJECTED ||
-        strcmp(plant->refusal_told, registration->answer.msg_cd) == 0)
+    const nb__registration *registration = nb__session_registration(feed->session, topic);
+    if (registration->state != NB__REG_REJECTED)
         return;
-    memcpy(plant->refusal_told, registration->answer.msg_cd, sizeof plant->refusal_told);
+    const nb__answer *answer = &registration->answer;
+    uint64_t bit = UINT64_C(1) << nb__opsp_find(nb__span(answer->msg_cd));
+    if (plant->refusals_told & bit)
+        return;
+    plant->refusals_told |= bit;
     const nb__topic *name = nb__topics_at(plant->topics, topic);
     nb__log(NB__LOG_WARN, "feed",
             "%s refuses %s %s: %s %s\n"
             "who asked is told so; further keys refused with this code are only counted",
-            plant->feed.name, name->tr_id, name->tr_key, registration->answer.msg_cd,
-            registration->answer.msg1);
+            feed->name, name->tr_id, name->tr_key, answer->msg_cd, answer->msg1);
+    nb__plant_tell(plant, NB__NOTICE_REFUSED, feed, "%s %s: %s %s", name->tr_id, name->tr_key,
+                   answer->msg_cd, answer->msg1);
 }
+_Static_assert(NB__OPSP_COUNT < 64, "a bit for each code");
 
-static void feed_registration(void *self, uint32_t topic)
+static void feed_registration(void *self, nb__feed *feed, uint32_t topic)
 {
     nb__plant *plant = self;
-    tell_refusal(plant, topic);
+    plant->has_news = true;
+    tell_refusal(plant, feed, topic);
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].registration(plant->sinks[i].self, topic);
 }
 
-/* ---- our own registrations ---- */
-
-static bool want_own(nb__plant *plant, const nb__instrument *row)
-{
-    nb__topic topic;
-    const char *tr_id = row->right == 'F' ? "H0MFASP0" : "H0EUASP0";
-    if (!nb__topic_make(nb__span(tr_id), nb__span(row->code), &topic))
-        return true;
-    uint32_t index = nb__topics_intern(plant->topics, &topic);
-    return index != NB__TOPIC_NONE && nb__session_want(plant->feed.session, index, NB__WANT_WINDOW,
-                                                       nb__loop_mono_ns(plant->feed.loop)) == NB_OK;
-}
-
-static void masters_loaded(void *self)
+static void feed_approval(void *self, nb__feed *feed, const char *error_code, const char *words)
 {
     nb__plant *plant = self;
-    const nb__master *master = &plant->masters.master;
+    nb__keeper_approval(&plant->keeper, feed->index, error_code, words);
+}
+
+static void feed_notice(void *self, nb__feed *feed, nb__notice_kind kind, const char *detail)
+{
+    nb__plant_tell(self, kind, feed, "%s", detail);
+}
+
+/* Why not all are up: of the only feed its own words, of several those of one. */
+static void compose_reason(nb__plant *plant)
+{
+    const nb__feed *worst = NULL;
+    uint32_t down_count = 0;
+    for (uint32_t i = 0; i < plant->feed_count; i++) {
+        const nb__feed *feed = &plant->feeds[i];
+        if (feed->is_up)
+            continue;
+        down_count++;
+        bool is_resting = nb__session_state_of(feed->session) == NB__SESSION_RESTING;
+        if (worst == NULL || !is_resting)
+            worst = feed;
+    }
+    const char *words = worst == NULL ? "" : nb__session_reason(worst->session);
+    if (plant->feed_count == 1 || worst == NULL)
+        snprintf(plant->reason, sizeof plant->reason, "%s", words);
+    else
+        snprintf(plant->reason, sizeof plant->reason, "%u of %u appkeys down: %s: %s",
+                 (unsigned)down_count, (unsigned)plant->feed_count, worst->name, words);
+}
+
+static void feed_changed(void *self, nb__feed *feed)
+{
+    nb__plant *plant = self;
+    (void)feed;
+    if (!plant->is_open)
+        return;
+    compose_reason(plant);
+    look_at_losses(plant);
+}
+
+/* ---- the plan ---- */
+
+static void stir_all(nb__plant *plant)
+{
+    for (uint32_t i = 0; i < plant->feed_count; i++)
+        nb__feed_stir(&plant->feeds[i]);
+}
+
+static void follow(nb__plant *plant)
+{
+    int64_t now_ns = nb__loop_mono_ns(plant->loop);
+    if (plant->is_shut || (!plant->has_news && now_ns < plant->plan_due_ns))
+        return;
+    if (now_ns < plant->plan_look_ns) {
+        nb__timer_set(plant->loop, &plant->plan_timer, plant->plan_look_ns);
+        return;
+    }
+    plant->has_news = false;
+    plant->plan_look_ns = now_ns + PLAN_LOOK_NS;
+    plant->plan_due_ns = nb__plan_follow(plant->plan, plant->books, now_ns);
+    if (plant->plan_due_ns < INT64_MAX)
+        nb__timer_set(plant->loop, &plant->plan_timer, plant->plan_due_ns);
+    stir_all(plant);
+}
+
+static void turn_ended(nb__hook *hook)
+{
+    follow(plant_of_hook(hook));
+}
+
+/* It only wakes the loop: the turn's end does the work. */
+static void plan_timer_fired(nb__timer *timer, int64_t now_mono_ns)
+{
+    (void)timer;
+    (void)now_mono_ns;
+}
+
+static void check_code(nb__plant *plant, uint32_t topic)
+{
+    plant->counters.codes_unknown += nb__codes_check(&plant->codes, plant->masters.symbols,
+                                                     nb__topics_at(plant->topics, topic), topic);
+}
+
+static void check_wanted_codes(nb__plant *plant)
+{
+    nb__plan_row row;
+    nb__codes_forget(&plant->codes);
+    for (uint32_t cursor = 0; nb__plan_next_row(plant->plan, &cursor, &row);)
+        if (row.is_pinned || row.is_client)
+            check_code(plant, row.topic);
+}
+
+static void set_atm_code(nb__plant *plant)
+{
+    const nb__master *master = plant->masters.master;
     const nb__instrument **rows = calloc(master->count, sizeof(const nb__instrument *));
     size_t count = rows == NULL ? 0 : nb__nearest(master, rows);
     plant->atm_code[0] = '\0';
     for (size_t i = 0; i < count && plant->atm_code[0] == '\0'; i++)
         if (rows[i]->right != 'F')
             memcpy(plant->atm_code, rows[i]->code, sizeof plant->atm_code);
-    size_t wanted = 0;
-    while (wanted < count && wanted < plant->own_keys_max && want_own(plant, rows[wanted]))
-        wanted++;
     free(rows);
-    if (wanted > 0)
-        nb__feed_stir(&plant->feed);
 }
 
-/* ---- the door ---- */
-
-static nb_err allocate(nb__plant *plant, uint32_t topics_max, nb_error *error)
+static void masters_loaded(void *self)
 {
+    nb__plant *plant = self;
+    nb__plan_set_master(plant->plan, plant->masters.master, nb__loop_mono_ns(plant->loop));
+    set_atm_code(plant);
+    plant->refusals_told = 0; /* another night's codes */
+    check_wanted_codes(plant);
+    plant->has_news = true;
+    stir_all(plant);
+}
+
+static void disk_trouble(void *self, const char *detail)
+{
+    nb__plant_tell(self, NB__NOTICE_DISK, NULL, "%s", detail);
+}
+
+static void keeper_tells(void *self, nb__notice_kind kind, const char *detail)
+{
+    nb__plant_tell(self, kind, NULL, "%s", detail);
+}
+
+/* ---- open and close ---- */
+
+static nb_err allocate(nb__plant *plant, const nb__plant_config *config, nb_error *error)
+{
+    uint32_t topics_max = config->topics_max;
     plant->topics = nb__topics_new(topics_max);
     plant->books = nb__books_new(topics_max);
     plant->products = malloc(topics_max);
-    if (plant->topics == NULL || plant->books == NULL || plant->products == NULL)
+    plant->feed_of = malloc(topics_max);
+    plant->feeds = calloc(config->feed_count, sizeof *plant->feeds);
+    if (plant->topics == NULL || plant->books == NULL || plant->products == NULL ||
+        plant->feed_of == NULL || plant->feeds == NULL ||
+        !nb__codes_init(&plant->codes, topics_max))
         return nb__fail(error, NB_E_MEMORY, 0, "no memory for %u topics", (unsigned)topics_max);
     memset(plant->products, PRODUCT_NOT_ASKED, topics_max);
+    memset(plant->feed_of, UINT8_MAX, topics_max);
     return NB_OK;
+}
+
+static nb_err open_feeds(nb__plant *plant, const nb__plant_config *config, nb_error *error)
+{
+    const nb__feed_handler handler = {.self = plant,
+                                      .message = feed_message,
+                                      .control = feed_control,
+                                      .link = feed_link,
+                                      .registration = feed_registration,
+                                      .approval = feed_approval,
+                                      .notice = feed_notice,
+                                      .changed = feed_changed};
+    nb_err err = NB_OK;
+    while (err == NB_OK && plant->feed_count < config->feed_count) {
+        uint32_t i = plant->feed_count++;
+        err =
+            nb__feed_open(&plant->feeds[i], plant->loop, config, i, plant->topics, &handler, error);
+    }
+    return err;
+}
+
+static nb_err open_plan(nb__plant *plant, const nb__plant_config *config, nb_error *error)
+{
+    nb__session *sessions[NB__PLAN_SESSIONS_MAX];
+    for (uint32_t i = 0; i < plant->feed_count; i++)
+        sessions[i] = plant->feeds[i].session;
+    plant->plan =
+        nb__plan_new(&config->plan, plant->topics, config->topics_max, sessions, plant->feed_count);
+    return plant->plan != NULL ? NB_OK : nb__fail(error, NB_E_MEMORY, 0, "no memory for the plan");
+}
+
+/* KIS itself has no masters behind its real-time port; a look-alike has. */
+static nb_err open_masters(nb__plant *plant, const nb__plant_config *config, nb_error *error)
+{
+    const nb__feed_config *first = &config->feeds[0];
+    bool has_server = first->live == NULL || !first->live->is_builtin;
+    plant->masters.loaded = masters_loaded;
+    plant->masters.disk = disk_trouble;
+    plant->masters.self = plant;
+    plant->masters.ca_file = first->live == NULL ? NULL : first->live->ca_file;
+    return nb__masters_init(&plant->masters, plant->loop, config,
+                            has_server ? &first->address : NULL, error);
+}
+
+static void print_feed_name(nb__plant *plant)
+{
+    const char *url = plant->feeds[0].url;
+    if (plant->feed_count == 1)
+        snprintf(plant->feed_name, sizeof plant->feed_name, "%s", url);
+    else
+        snprintf(plant->feed_name, sizeof plant->feed_name, "%u appkeys at %s",
+                 (unsigned)plant->feed_count, url);
+}
+
+static nb_err open_all(nb__plant *plant, const nb__plant_config *config, nb_error *error)
+{
+    if (config->feed_count < 1 || config->feed_count > NB__PLAN_SESSIONS_MAX)
+        return nb__fail(error, NB_E_ARGUMENT, 0, "1 to %d appkeys, not %u", NB__PLAN_SESSIONS_MAX,
+                        (unsigned)config->feed_count);
+    plant->clock = nb__session_clock_live();
+    plant->clock.kind = config->feeds[0].kind;
+    plant->keeper.tell = keeper_tells;
+    plant->keeper.self = plant;
+    nb_err err = allocate(plant, config, error);
+    if (err == NB_OK)
+        err = open_feeds(plant, config, error);
+    if (err == NB_OK)
+        err = open_plan(plant, config, error);
+    if (err == NB_OK)
+        err = open_masters(plant, config, error);
+    if (err == NB_OK)
+        err = nb__keeper_open(&plant->keeper, plant->loop, config, plant->topics, &plant->clock,
+                              error);
+    return err;
 }
 
 nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant **out,
@@ -241,40 +355,51 @@ nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant 
         return nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
     nb__plant_config full = *config;
     if (full.topics_max == 0)
-        full.topics_max = 65536;
+        full.topics_max = TOPICS_MAX;
+    plant->loop = loop;
     plant->calendar = config->calendar;
-    plant->own_keys_max = config->own_keys_max;
-    const nb__feed_handler handler = {.self = plant,
-                                      .message = feed_message,
-                                      .control = feed_control,
-                                      .link = feed_link,
-                                      .registration = feed_registration};
-    nb__masters_init(&plant->masters, loop, &config->feed, masters_loaded, plant);
-    nb_err err = allocate(plant, full.topics_max, error);
-    if (err == NB_OK)
-        err = nb__feed_open(&plant->feed, loop, &full, plant->topics, &handler, error);
+    plant->plan_timer.fire = plan_timer_fired;
+    plant->loss_timer.fire = loss_timer_fired;
+    plant->hook.turn_end = turn_ended;
+    nb_err err = open_all(plant, &full, error);
     if (err != NB_OK) {
         nb__plant_close(plant);
         return err;
     }
+    print_feed_name(plant);
+    compose_reason(plant);
+    nb__hook_add(loop, &plant->hook);
+    plant->is_open = plant->has_news = true;
     *out = plant;
     return NB_OK;
 }
 
 void nb__plant_shutdown(nb__plant *plant)
 {
-    nb__feed_shut(&plant->feed);
+    plant->is_shut = true;
+    for (uint32_t i = 0; i < plant->feed_count; i++)
+        nb__feed_shut(&plant->feeds[i]);
 }
 
 void nb__plant_close(nb__plant *plant)
 {
     if (plant == NULL)
         return;
+    if (plant->is_open)
+        nb__hook_remove(plant->loop, &plant->hook);
+    nb__timer_cancel(plant->loop, &plant->plan_timer);
+    nb__timer_cancel(plant->loop, &plant->loss_timer);
+    nb__keeper_close(&plant->keeper);
+    nb__plan_free(plant->plan);
     nb__masters_fini(&plant->masters);
-    nb__feed_close(&plant->feed);
+    for (uint32_t i = 0; i < plant->feed_count; i++)
+        nb__feed_close(&plant->feeds[i]);
+    nb__codes_fini(&plant->codes);
     nb__books_free(plant->books);
     nb__topics_free(plant->topics);
     free(plant->products);
+    free(plant->feed_of);
+    free(plant->feeds);
     free(plant);
 }
 
@@ -284,99 +409,25 @@ void nb__plant_add_sink(nb__plant *plant, const nb__sink *sink)
         plant->sinks[plant->sink_count++] = *sink;
 }
 
+void nb__plant_on_notice(nb__plant *plant, void (*tell)(void *self, const nb__notice *notice),
+                         void *self)
+{
+    plant->tell = tell;
+    plant->tell_self = self;
+}
+
+/* ---- what clients want ---- */
+
 nb_err nb__plant_want(nb__plant *plant, uint32_t topic)
 {
-    nb_err err = nb__session_want(plant->feed.session, topic, NB__WANT_CLIENT,
-                                  nb__loop_mono_ns(plant->feed.loop));
-    nb__feed_stir(&plant->feed);
+    check_code(plant, topic);
+    nb_err err = nb__plan_want(plant->plan, topic, nb__loop_mono_ns(plant->loop));
+    stir_all(plant);
     return err;
 }
 
 void nb__plant_release(nb__plant *plant, uint32_t topic)
 {
-    nb__session_release(plant->feed.session, topic, nb__loop_mono_ns(plant->feed.loop));
-    nb__feed_stir(&plant->feed);
+    nb__plan_release(plant->plan, topic, nb__loop_mono_ns(plant->loop));
+    stir_all(plant);
 }
-
-nb__topics *nb__plant_topics(nb__plant *plant)
-{
-    return plant->topics;
-}
-
-const nb__books *nb__plant_books(const nb__plant *plant)
-{
-    return plant->books;
-}
-
-const nb__registration *nb__plant_registration(const nb__plant *plant, uint32_t topic)
-{
-    return nb__session_registration(plant->feed.session, topic);
-}
-
-bool nb__plant_is_up(const nb__plant *plant)
-{
-    return plant->is_up;
-}
-
-const nb__master *nb__plant_master(const nb__plant *plant)
-{
-    return &plant->masters.master;
-}
-
-nb_span nb__plant_master_zip(const nb__plant *plant, nb_span name)
-{
-    return nb__masters_zip(&plant->masters, name);
-}
-
-const char *nb__plant_atm_code(const nb__plant *plant)
-{
-    return plant->atm_code;
-}
-
-const nb_calendar *nb__plant_calendar(const nb__plant *plant)
-{
-    return plant->calendar;
-}
-
-const nb__session_clock *nb__plant_clock(const nb__plant *plant)
-{
-    return &plant->feed.clock;
-}
-
-const nb__session *nb__plant_session(const nb__plant *plant)
-{
-    return plant->feed.session;
-}
-
-const char *nb__plant_feed_name(const nb__plant *plant)
-{
-    return plant->feed.name;
-}
-
-const nb__plant_counters *nb__plant_count(const nb__plant *plant)
-{
-    return &plant->counters;
-}
-
-#define METRIC(field, metric_name, metric_help)                                                    \
-    {                                                                                              \
-        metric_name, metric_help, offsetof(nb__plant_counters, field), false                       \
-    }
-const nb__metric nb__plant_metrics[] = {
-    METRIC(frames, "feed_frames_total", "Data messages received from the feed."),
-    METRIC(records, "feed_records_total", "Records in them."),
-    METRIC(bytes, "feed_bytes_total", "Bytes of data messages."),
-    METRIC(frames_unsplit, "feed_frames_unsplit_total",
-           "Frames whose records could not be told apart."),
-    METRIC(records_bad, "feed_records_bad_total", "Book records that could not be decoded."),
-    METRIC(records_drifted, "feed_records_drifted_total", "Records wider than documented."),
-    METRIC(frames_encrypted, "feed_frames_encrypted_total", "Encrypted frames, passed on unread."),
-    METRIC(frames_unknown_tr, "feed_frames_unknown_tr_total", "Frames of a TR without a schema."),
-    METRIC(bytes_scrubbed, "feed_bytes_scrubbed_total",
-           "Bytes that were not UTF-8, replaced by '?'."),
-    METRIC(topics_refused, "feed_topics_refused_total",
-           "Records whose key found the topic table full."),
-    METRIC(other_messages, "feed_other_messages_total",
-           "Control messages that nightbook does not know."),
-};
-const size_t nb__plant_metric_count = NB__COUNT_OF(nb__plant_metrics);

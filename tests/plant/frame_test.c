@@ -26,7 +26,10 @@ typedef struct seen {
 typedef struct rig {
     nb__loop *loop;
     nb__plant *plant;
+    nb__feed_config feeds[2];
     seen seen;
+    nb__notice_kind notice;
+    int notices;
     int64_t recv_ns;
 } rig;
 
@@ -58,13 +61,18 @@ static void on_registration(void *self, uint32_t topic)
 static int open_rig(void **state)
 {
     rig *r = calloc(1, sizeof *r);
-    nb__plant_config config = {.session = nb__session_config_default(),
-                               .feed_kind = NB__FEED_OTHER,
+    nb__feed_config feed = {.kind = NB__FEED_OTHER, .session = nb__session_config_default()};
+    const nb__feed_config *pair = r == NULL ? NULL : r->feeds;
+    nb__plant_config config = {.feeds = pair,
+                               .feed_count = 2,
+                               .plan = nb__plan_config_default(),
                                .topics_max = 64,
                                .calendar = nb_calendar_builtin()};
     if (r == NULL || nb__loop_new(&r->loop, NULL) != NB_OK ||
-        nb__address_parse("ws://127.0.0.1:1", &config.feed, NULL) != NB_OK ||
-        nb__plant_open(r->loop, &config, &r->plant, NULL) != NB_OK)
+        nb__address_parse("ws://127.0.0.1:1", &feed.address, NULL) != NB_OK)
+        return -1;
+    r->feeds[0] = r->feeds[1] = feed;
+    if (nb__plant_open(r->loop, &config, &r->plant, NULL) != NB_OK)
         return -1;
     nb__plant_add_sink(r->plant, &(nb__sink){&r->seen, on_frame, on_mark, on_registration});
     r->recv_ns = nb__kst_ns(20261120, 190201);
@@ -87,7 +95,7 @@ static void feed_as(rig *r, const char *text, size_t size_bytes, const char *exp
 {
     guard g = guard_copy(text, size_bytes);
     int before = r->seen.frames;
-    nb__plant_on_message(r->plant, g.data, size_bytes, r->recv_ns);
+    nb__plant_on_message(r->plant, 0, g.data, size_bytes, r->recv_ns);
     assert_int_equal(r->seen.frames, before + 1);
     assert_int_equal(r->seen.size_bytes, size_bytes);
     assert_memory_equal(r->seen.bytes, expected, size_bytes);
@@ -282,7 +290,7 @@ static void no_allocation_a_frame(void **state)
     memcpy(copy, text, sizeof text);
     struct mallinfo2 before = mallinfo2();
     for (int i = 0; i < 1000; i++)
-        nb__plant_on_message(r->plant, copy, sizeof text - 1, r->recv_ns);
+        nb__plant_on_message(r->plant, 0, copy, sizeof text - 1, r->recv_ns);
     assert_int_equal(mallinfo2().uordblks, before.uordblks);
 }
 

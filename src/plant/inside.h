@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The plant's inside, for the files of this room. */
+#ifndef NB_PLANT_INSIDE_H
+#define NB_PLANT_INSIDE_H
+
+#include "codes.h"
+#include "feed.h"
+#include "keeper.h"
+#include "masters.h"
+
+#define SINKS_MAX 4
+#define WIDTHS_MAX 64
+
+/** A width of a TR that was told once. */
+typedef struct nb__width {
+    const nb_tr *tr;
+    int stride;
+} nb__width;
+
+struct nb__plant {
+    nb__loop *loop;
+    nb__feed *feeds;
+    uint32_t feed_count;
+    nb__plan *plan;
+    nb__masters masters;
+    nb__codes codes;
+    nb__keeper keeper;
+    nb__topics *topics;
+    nb__books *books;
+    uint8_t *products; /**< by topic: the code's product, asked once */
+    uint8_t *feed_of;  /**< by topic: which feed brought its last record */
+    const nb_calendar *calendar;
+    nb__session_clock clock; /**< of the link that came up last */
+    nb__hook hook;
+    nb__timer plan_timer, loss_timer;
+    int64_t plan_due_ns, plan_look_ns;
+    bool has_news; /**< a frame or a link change in this turn: the plan looks */
+    bool is_open, is_shut;
+    uint64_t refusals_told; /**< by code: bit nb__opsp */
+    char atm_code[sizeof((nb__instrument *)NULL)->code];
+    char feed_name[340];
+    char reason[400];
+    nb__sink sinks[SINKS_MAX];
+    size_t sink_count;
+    void (*tell)(void *self, const nb__notice *notice);
+    void *tell_self;
+    nb__width widths[WIDTHS_MAX];
+    uint32_t width_count;
+    nb__plant_counters counters;
+    nb__record records[NB_FRAME_RECORDS_MAX];
+};
+
+/** To the listener; `feed` NULL: the whole plant. */
+void nb__plant_tell(nb__plant *plant, nb__notice_kind kind, const nb__feed *feed,
+                    const char *format, ...) NB__PRINTF(4, 5);
+
+/* frames.c */
+void nb__frames_set_stale(nb__plant *plant, uint32_t feed);
+
+#endif
