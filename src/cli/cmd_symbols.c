@@ -4,7 +4,7 @@
  * reaches out; all others work without a network.
  */
 #include "cli/cli.h"
-#include "cli/configuration.h"
+#include "configuration.h"
 #include "io/io.h"
 #include "master_store.h"
 #include "symbols_print.h"

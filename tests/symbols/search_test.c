@@ -20,6 +20,8 @@ static const struct {
     {"c 1120 12월", "B01612A49"},
     {"dec call 1120", "B01612A49"},
     {"2026-12 call 1120", "B01612A49"},
+    {"feb", "B01702A41"},
+    {"2027년 콜", "B01702A41"},
     {"2026년 12월 콜 1120", "B01612A49"},
     {"26년12월콜1120", "B01612A49"},
     {"목 위클리 콜", "B09FCW945 B09FEWA49 BAJ36W117"},
@@ -106,7 +108,7 @@ static void no_words_are_all_rows_and_max_is_kept(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_ptr_equal(out[i], nb__symbols_at(symbols, i));
     assert_null(out[3]);
-    assert_int_equal(nb__symbols_search(symbols, NB__SPAN("call"), NULL, 0), 10);
+    assert_int_equal(nb__symbols_search(symbols, NB__SPAN("call"), NULL, 0), 11);
     assert_int_equal(nb__symbols_search(symbols, NB__SPAN("call\0put"), NULL, 0), 0);
     nb__symbols_free(symbols);
     nb__master_fini(&master);

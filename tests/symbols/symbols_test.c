@@ -261,6 +261,8 @@ static void slips_are_forgiven(void **state)
         if (count == 0 || strcmp(out[0]->code, cases[i].first) != 0)
             fail_msg("%s: %s", cases[i].asked, count == 0 ? "none" : out[0]->code);
     }
+    assert_int_equal(nb__symbols_near(w.symbols, NB__SPAN("B01609A41"), out, 8), 2);
+    assert_string_equal(out[1]->code, "B01702A41"); /* a stale serial is never another product's */
     assert_int_equal(nb__symbols_near(w.symbols, NB__SPAN("B01612A42"), out, 8), 2);
     assert_int_equal(nb__symbols_near(w.symbols, NB__SPAN("B01612A42"), out, 1), 1);
     assert_int_equal(nb__symbols_near(w.symbols, NB__SPAN("B01612A42"), NULL, 0), 0);
