@@ -2,7 +2,7 @@
 /* nightbook config: the settings in force, each with where it came from; or a file to begin with.
  */
 #include "cli/cli.h"
-#include "cli/configuration.h"
+#include "configuration.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

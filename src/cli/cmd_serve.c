@@ -2,7 +2,7 @@
 /* nightbook serve: one session to a feed, books of what it sends, and KIS's own protocol for any
  * number of clients. */
 #include "cli/cli.h"
-#include "cli/serve.h"
+#include "serve.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the configuration: which files, and whether they may be read. A default file that is not
  * there is fine; a named one that is not, or any that is broken, is an error and never ignored. */
-#include "cli/configuration.h"
+#include "configuration.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -39,6 +39,15 @@ static bool path_beside(char out[PATH_MAX], const char *what, const char *name)
 }
 
 /* ---- defaults that depend on the user's places and the feed ---- */
+
+/* So that `nightbook config` says it: there is no such file, and none is needed. */
+static nb_err say_missing(nb__settings *settings, const char *name, const char *path,
+                          nb_error *error)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof copy, "%s", path);
+    return nb__settings_set(settings, name, copy, NB__FROM_DEFAULT, "default, not there", error);
+}
 
 static nb_err set_default(nb__settings *settings, const char *name, const char *text,
                           nb_error *error)
@@ -102,8 +111,10 @@ static nb_err read_own_file(nb__settings *settings, nb_error *error)
     const char *path = nb__settings_text(settings, "config");
     bool is_named = nb__settings_is_given(settings, "config");
     nb__text text = {0};
-    if (path == NULL || (!is_named && is_missing(path)))
+    if (path == NULL)
         return NB_OK;
+    if (!is_named && is_missing(path))
+        return say_missing(settings, "config", path, error);
     nb_err err = nb__file_read_secret(path, FILE_MAX_BYTES, &text, error);
     if (err == NB_OK) {
         err = nb__settings_read_yaml(settings, nb__text_view(&text), path, error);
@@ -121,8 +132,10 @@ static nb_err read_devlp(nb__settings *settings, nb_error *error)
 {
     const char *path = nb__settings_text(settings, "kis-devlp");
     nb__text text = {0};
-    if (path == NULL || (!nb__settings_is_given(settings, "kis-devlp") && is_missing(path)))
+    if (path == NULL)
         return NB_OK;
+    if (!nb__settings_is_given(settings, "kis-devlp") && is_missing(path))
+        return say_missing(settings, "kis-devlp", path, error);
     nb_err err = nb__file_read_secret(path, FILE_MAX_BYTES, &text, error);
     if (err == NB_OK)
         err = nb__settings_read_devlp(settings, nb__text_view(&text), path, error);
@@ -152,5 +165,7 @@ nb_err nb__configuration_read(nb__settings *settings, nb_error *error)
     if (err == NB_OK)
         err =
             set_default(settings, "listen", is_kis ? "127.0.0.1:21000" : "127.0.0.1:31000", error);
+    if (err == NB_OK && strcmp(nb__settings_text(settings, "feed"), "sim") != 0)
+        err = set_default(settings, "slots", "41", error);
     return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was read, judged: addresses, pins, windows, and whether it is enough for the feed. `serve`
  * and `config` come through here, so that one says what the other does. */
-#include "cli/configuration.h"
+#include "configuration.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* notify: one JSON line to the user's program, rate-limited, never waiting for it. */
-#include "cli/notify.h"
+#include "notify.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>

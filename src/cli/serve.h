@@ -3,8 +3,8 @@
 #ifndef NB_CLI_SERVE_H
 #define NB_CLI_SERVE_H
 
-#include "cli/configuration.h"
-#include "cli/notify.h"
+#include "configuration.h"
+#include "notify.h"
 #include "gateway/gateway.h"
 #include "sim/sim.h"
 

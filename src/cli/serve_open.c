@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve: from the configuration to open rooms. */
-#include "cli/serve.h"
+#include "serve.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve: the first lines: what is served, where, from which feed, and what happens next. */
-#include "cli/serve.h"
+#include "serve.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
