@@ -29,25 +29,10 @@ static bool is_markup(nb_span bytes)
     return bytes.size_bytes > 0 && (bytes.data[0] == '<' || bytes.data[0] == '{');
 }
 
-/* Options are in one night file and futures in the other: either under the other's name would pass
- * for a night without options. */
-static nb_err check_rights(nb__master_kind kind, const nb__master *master, size_t from,
-                           nb_error *error)
-{
-    for (size_t i = from; i < master->count; i++) {
-        bool is_option = master->rows[i].right == 'C' || master->rows[i].right == 'P';
-        if (kind == NB__MASTER_INDEX || is_option == (kind == NB__MASTER_EUREX))
-            return NB_OK;
-    }
-    return nb__fail(error, NB_E_MASTER, 0, "%s: there is no %s in it: is it another master file?",
-                    nb__master_file_name(kind), kind == NB__MASTER_EUREX ? "option" : "future");
-}
-
 nb_err nb__store_read_bytes(nb__master_kind kind, nb_span bytes, nb__master *master,
                             nb_error *error)
 {
     nb__text unpacked = {0};
-    size_t count_before = master->count;
     nb_err err = NB_OK;
     if (bytes.size_bytes == 0)
         return nb__fail(error, NB_E_MASTER, 0, "%s: the file is empty", nb__master_file_name(kind));
@@ -64,10 +49,6 @@ nb_err nb__store_read_bytes(nb__master_kind kind, nb_span bytes, nb__master *mas
     }
     if (err == NB_OK)
         err = nb__master_parse(kind, bytes, master, error);
-    if (err == NB_OK)
-        err = check_rights(kind, master, count_before, error);
-    if (err != NB_OK)
-        master->count = count_before;
     nb__text_fini(&unpacked);
     return err;
 }

@@ -166,16 +166,6 @@ static nb_err gather(update *u, nb_error *error)
 
 /* ---- what came, into the store ---- */
 
-static nb_err check_loss(const update *u, const item *it, size_t count, size_t kept,
-                         nb_error *error)
-{
-    if (u->asked->is_forced || 2 * count >= kept)
-        return NB_OK;
-    return nb__fail(error, NB_E_MASTER, 0,
-                    "%s: %zu codes, less than half of the %zu kept: not taken; --force takes it",
-                    nb__master_file_name(it->kind), count, kept);
-}
-
 static nb_err write_item(const update *u, item *it, nb_error *error)
 {
     char path[NB__STORE_PATH_MAX];
@@ -202,10 +192,14 @@ static nb_err store(const update *u, item *it)
     nb_err err = it->err;
     if (err == NB_OK)
         err = nb__store_read_bytes(it->kind, nb__text_view(&it->bytes), &fresh, &it->error);
+    bool is_short = false;
     nb_err err_kept =
         nb__store_read_file(u->asked->directory, it->kind, &kept, &written_s, &unused);
-    if (err == NB_OK)
-        err = check_loss(u, it, fresh.count, kept.count, &it->error);
+    if (err == NB_OK) {
+        err = nb__master_may_replace(it->kind, &fresh, u->asked->is_forced ? 0 : kept.count,
+                                     &it->error);
+        is_short = err != NB_OK && nb__master_may_replace(it->kind, &fresh, 0, NULL) == NB_OK;
+    }
     if (err == NB_OK)
         err = write_item(u, it, &it->error);
     if (err == NB_OK) {
@@ -216,7 +210,8 @@ static nb_err store(const update *u, item *it)
     } else {
         nb__command_failed("symbols update", &it->error);
         if (err_kept == NB_OK)
-            fprintf(stderr, "  the copy that is kept stays: %zu codes\n", kept.count);
+            fprintf(stderr, "  the copy that is kept stays: %zu codes%s\n", kept.count,
+                    is_short ? "; --force takes a file with fewer" : "");
     }
     nb__master_fini(&fresh);
     nb__master_fini(&kept);

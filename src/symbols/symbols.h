@@ -31,6 +31,14 @@ uint64_t nb__expiry_order(const nb__instrument *row);
  */
 int nb__expiry_date(const nb_calendar *calendar, const nb__instrument *row, bool *is_sure);
 
+/**
+ * Whether a file that was read whole may take the place of a copy with `kept_count` rows (0: there
+ * is none). What lost more than half of its codes is half done, or not what it is named.
+ * @retval NB_E_MASTER  It may not: that, or options and futures under each other's name.
+ */
+nb_err nb__master_may_replace(nb__master_kind kind, const nb__master *fresh, size_t kept_count,
+                              nb_error *error);
+
 /** Index over a master; borrows it. Of rows with the same code the first one counts. Immutable. */
 typedef struct nb__symbols nb__symbols;
 nb__symbols *nb__symbols_new(const nb__master *master); /**< NULL: no memory */

@@ -272,6 +272,40 @@ static void slips_are_forgiven(void **state)
     world_fini(&w);
 }
 
+static void a_file_replaces_its_like(void **state)
+{
+    (void)state;
+    static const struct {
+        nb__master_kind kind;
+        const char *rights; /* of the new file's rows */
+        size_t kept_count;
+        const char *reason; /* NULL: it may */
+    } cases[] = {
+        {NB__MASTER_EUREX, "CP", 0, NULL},
+        {NB__MASTER_EUREX, "CPC", 6, NULL},
+        {NB__MASTER_EUREX, "CPC", 7, "3 codes, less than half of the 7"},
+        {NB__MASTER_EUREX, "CPC", SIZE_MAX, "less than half"},
+        {NB__MASTER_EUREX, "FS", 0, "no option"},
+        {NB__MASTER_EUREX, "FSP", 2, NULL},
+        {NB__MASTER_CME, "FS", 4, NULL},
+        {NB__MASTER_CME, "F", 3, "less than half"},
+        {NB__MASTER_CME, "CP", 0, "no future"},
+        {NB__MASTER_INDEX, "CP", 0, NULL},
+        {NB__MASTER_INDEX, "F", 1, NULL},
+        {NB__MASTER_INDEX, "F", 3, "less than half"},
+    };
+    for (size_t i = 0; i < NB__COUNT_OF(cases); i++) {
+        nb__instrument rows[4] = {0};
+        nb__master fresh = {.rows = rows, .count = strlen(cases[i].rights)};
+        nb_error error = {0};
+        for (size_t j = 0; j < fresh.count; j++)
+            rows[j].right = cases[i].rights[j];
+        nb_err err = nb__master_may_replace(cases[i].kind, &fresh, cases[i].kept_count, &error);
+        assert_int_equal(err, cases[i].reason == NULL ? NB_OK : NB_E_MASTER);
+        assert_true(cases[i].reason == NULL || strstr(error.detail, cases[i].reason) != NULL);
+    }
+}
+
 static void hangul_takes_two_columns(void **state)
 {
     (void)state;
@@ -310,6 +344,7 @@ int main(void)
         cmocka_unit_test(the_index_finds_each_code_once),
         cmocka_unit_test(rows_are_read_in_order_of_expiry),
         cmocka_unit_test(slips_are_forgiven),
+        cmocka_unit_test(a_file_replaces_its_like),
         cmocka_unit_test(hangul_takes_two_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
