@@ -15,6 +15,7 @@
 #define TOPICS_MAX 65536
 #define PRODUCT_NOT_ASKED UINT8_MAX
 #define PLAN_LOOK_NS (100 * NB__NS_PER_MS)
+#define PLAN_REST_NS NB__NS_PER_S /* a session's slots change by its own timers, too */
 
 static nb__plant *plant_of_hook(nb__hook *hook)
 {
@@ -71,6 +72,7 @@ static void feed_control(void *self, nb__feed *feed, nb_span text, bool is_known
 {
     nb__plant *plant = self;
     plant->counters.other_messages += !is_known;
+    plant->has_news = true; /* an answer may have freed a slot */
     nb__keeper_control(&plant->keeper, feed->index, text, feed->approval_key, recv_ns);
 }
 
@@ -188,9 +190,9 @@ static void follow(nb__plant *plant)
     }
     plant->has_news = false;
     plant->plan_look_ns = now_ns + PLAN_LOOK_NS;
-    plant->plan_due_ns = nb__plan_follow(plant->plan, plant->books, now_ns);
-    if (plant->plan_due_ns < INT64_MAX)
-        nb__timer_set(plant->loop, &plant->plan_timer, plant->plan_due_ns);
+    int64_t due_ns = nb__plan_follow(plant->plan, plant->books, now_ns);
+    plant->plan_due_ns = due_ns < now_ns + PLAN_REST_NS ? due_ns : now_ns + PLAN_REST_NS;
+    nb__timer_set(plant->loop, &plant->plan_timer, plant->plan_due_ns);
     stir_all(plant);
 }
 
@@ -429,5 +431,6 @@ nb_err nb__plant_want(nb__plant *plant, uint32_t topic)
 void nb__plant_release(nb__plant *plant, uint32_t topic)
 {
     nb__plan_release(plant->plan, topic, nb__loop_mono_ns(plant->loop));
+    plant->has_news = true;
     stir_all(plant);
 }
