@@ -4,8 +4,8 @@
 #define NB_CLI_SERVE_H
 
 #include "configuration.h"
-#include "notify.h"
 #include "gateway/gateway.h"
+#include "notify.h"
 #include "sim/sim.h"
 
 /** One running server; everything in one loop. */
@@ -31,6 +31,10 @@ const nb_calendar *nb__serve_calendar(const nb__serve *serve);
  * failure stays for nb__serve_close(). */
 nb_err nb__serve_open(nb__serve *serve, nb_error *error);
 void nb__serve_close(nb__serve *serve);
+/** Of those, for who wants the plant alone: secrets out of reach of cores and logs; the loop's
+ * feeds and the plant. */
+void nb__serve_guard_secrets(const nb__serve *serve);
+nb_err nb__serve_open_plant(nb__serve *serve, nb_error *error);
 /** The lines that tell what is served and what happens next (serve_ready.c). */
 void nb__serve_say_ready(nb__serve *serve);
 

@@ -71,7 +71,7 @@ static nb_err read_client_keys(nb__serve *s, nb_error *error)
 /* ---- secrets ---- */
 
 /* No core file and no other process may read what this one holds; and no line may show it. */
-static void guard_secrets(const nb__serve *s)
+void nb__serve_guard_secrets(const nb__serve *s)
 {
     const nb__configuration *c = &s->configuration;
     if (c->feed != NB__CHOICE_KIS)
@@ -155,7 +155,7 @@ static void fill_live(const nb__serve *s, size_t index, nb__live_config *live,
     feed->live = live;
 }
 
-static nb_err open_plant(nb__serve *s, nb_error *error)
+nb_err nb__serve_open_plant(nb__serve *s, nb_error *error)
 {
     nb__configuration *c = &s->configuration;
     nb__feed_config feeds[NB__APPKEYS_MAX];
@@ -240,7 +240,7 @@ static nb_err open_gateway(nb__serve *s, nb_error *error)
 
 nb_err nb__serve_open(nb__serve *s, nb_error *error)
 {
-    guard_secrets(s);
+    nb__serve_guard_secrets(s);
     nb_err err = read_calendar(s, error);
     if (err == NB_OK)
         err = read_client_keys(s, error);
@@ -251,7 +251,7 @@ nb_err nb__serve_open(nb__serve *s, nb_error *error)
     s->notify.loop = s->loop;
     s->notify.command = nb__settings_text(s->settings, "notify");
     if (err == NB_OK)
-        err = open_plant(s, error);
+        err = nb__serve_open_plant(s, error);
     if (err == NB_OK)
         err = open_gateway(s, error);
     return err;
