@@ -295,8 +295,8 @@ static CURLcode options_set(nb__https *https, const nb__https_request *request)
     SET(CURLOPT_USERAGENT, "nightbook/" NB_VERSION);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_QUICK_EXIT,
-        1L); /* never wait for the resolver's thread: a cancel returns at once */
+    /* never wait for the resolver's thread: a cancel returns at once */
+    SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_FORBID_REUSE, 1L);
     /* 0 would be libcurl's own, or none */
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ns / NB__NS_PER_MS) + 1);

@@ -99,7 +99,7 @@ static void process_name(pid_t pid, char *out, size_t capacity_bytes)
 
 static nb_err fail_busy(const struct ucred *holder, nb_error *error)
 {
-    char name[32], user[64], words[1024], since[40 + 8] = "";
+    char name[32], user[64], words[1024], started[40], since[48] = "";
     struct passwd entry, *found = NULL;
     int64_t started_ns;
     if (holder->pid == getpid())
@@ -115,8 +115,8 @@ static nb_err fail_busy(const struct ucred *holder, nb_error *error)
     else
         snprintf(user, sizeof user, "uid %u", holder->uid);
     if (started_at(holder->pid, &started_ns)) {
-        memcpy(since, ", since ", 8);
-        nb__kst_print(since + 8, started_ns, 0);
+        nb__kst_print(started, started_ns, 0);
+        snprintf(since, sizeof since, ", since %s", started);
     }
     return nb__fail(error, NB_E_BUSY, 0,
                     "process %d (%s, user %s%s) holds this appkey's session; KIS allows one: "
@@ -189,7 +189,7 @@ static void page_print(char page[STATE_BYTES], nb_span memory)
     char hash[HASH_DIGITS + 1];
     hash_print(memory.data, memory.size_bytes, hash);
     memcpy(page, memory.data, memory.size_bytes);
-    memcpy(page + memory.size_bytes, " #", 2);
+    page[memory.size_bytes + 1] = '#'; /* after one of the blanks */
     memcpy(page + memory.size_bytes + 2, hash, HASH_DIGITS);
     page[memory.size_bytes + 2 + HASH_DIGITS] = '\n';
 }

@@ -64,7 +64,7 @@ static bool as_v6(const struct sockaddr *address, struct in6_addr *out)
  * to be had (a sandbox without netlink): it misses an interface's second addresses. */
 static bool is_own_source(const struct sockaddr *address)
 {
-    struct sockaddr_storage source;
+    struct sockaddr_storage source = {0};
     struct in6_addr wanted, own;
     socklen_t size = sizeof source;
     int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);

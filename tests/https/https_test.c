@@ -98,8 +98,8 @@ static void on_done(void *self, const nb__https_answer *answer)
     x->date_s = answer->date_s;
     x->body_bytes = answer->body.size_bytes;
     x->error = answer->error;
-    if (answer->body.size_bytes < sizeof x->body)
-        (void)nb__span_copy(answer->body, x->body, sizeof x->body);
+    snprintf(x->body, sizeof x->body, "%.*s", (int)answer->body.size_bytes,
+             answer->body.size_bytes == 0 ? "" : answer->body.data); /* its beginning */
 }
 
 static nb_err start(exchange *x, const char *host, uint16_t port, const char *path, nb_error *error)
@@ -200,6 +200,7 @@ static void a_large_body_goes_out(void **state)
     get(&x, "good", "/echo");
     assert_int_equal(x.status, 200);
     assert_true(x.body_bytes > size);
+    assert_null(strstr(x.body, "Expect:"));
     free(body);
 }
 
