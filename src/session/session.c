@@ -391,6 +391,11 @@ const char *nb__session_reason(const nb__session *session)
     return session->reason;
 }
 
+const nb__session_config *nb__session_config_of(const nb__session *session)
+{
+    return &session->config;
+}
+
 const nb__session_counters *nb__session_count(const nb__session *session)
 {
     return &session->counters;

@@ -177,6 +177,7 @@ extern const nb__metric nb__session_metrics[];
 extern const size_t nb__session_metric_count;
 const nb__session_counters *nb__session_count(const nb__session *session);
 nb__session_state nb__session_state_of(const nb__session *session);
+const nb__session_config *nb__session_config_of(const nb__session *session);
 /** Why the link is down and what is waited for, for people; "" when up. */
 const char *nb__session_reason(const nb__session *session);
 /** When the link went down (or the session began or woke); meaningless while up or resting. */
