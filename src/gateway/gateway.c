@@ -24,6 +24,7 @@ nb__gateway_config nb__gateway_config_default(void)
         .pingpong_idle_ns = 10 * NB__NS_PER_S,
         .pingpong_timeout_ns = 100 * NB__NS_PER_S,
         .answer_wait_ns = 900 * NB__NS_PER_MS,
+        .on_loss_ns = 30 * NB__NS_PER_S,
     };
     config.server.send_buffer_bytes =
         256 << 10; /* so that who is slow is known before his data is old */
@@ -33,6 +34,18 @@ nb__gateway_config nb__gateway_config_default(void)
 nb__feed_kind gateway_feed_kind(const nb__gateway *g)
 {
     return nb__plant_clock(g->plant)->kind;
+}
+
+const nb__instrument *gateway_instrument(const nb__gateway *g, nb_span code)
+{
+    const nb__symbols *symbols = nb__plant_symbols(g->plant);
+    return symbols != NULL ? nb__symbols_find(symbols, code)
+                           : nb__master_find(nb__plant_master(g->plant), code);
+}
+
+const char *gateway_shown_key(const nb__topic *topic)
+{
+    return strncmp(topic->tr_id + 4, "CNI", 3) == 0 ? "***" : topic->tr_key;
 }
 
 int64_t gateway_session_ns(const nb__gateway *g)
@@ -88,7 +101,7 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
                       nb__text *extra_headers, const char **detail)
 {
     nb__gateway *g = self;
-    char words[160], target[128];
+    char words[LOSS_WORDS_BYTES], target[128];
     const char *sentence = "";
     access_options options;
     access_mask(request->target, target, sizeof target);
@@ -109,6 +122,8 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
         nb__text_string(extra_headers, "WWW-Authenticate: Bearer\r\n");
         return refuse_upgrade(g, 401, "this client key is not one of those configured", detail);
     }
+    if (loss_refuses(g, extra_headers, words))
+        return refuse_upgrade(g, 503, words, detail);
     client *c = g->is_shut ? NULL : calloc(1, sizeof *c);
     if (c == NULL)
         return refuse_upgrade(g, 503, "no room for another client; try again later", detail);
@@ -195,7 +210,7 @@ static void on_request(void *self, nb__peer *peer, const nb__http_message *reque
 
 /* ---- clients that we end ---- */
 
-static void end_client(client *c, uint16_t code, const char *words)
+void gateway_end_client(client *c, uint16_t code, const char *words)
 {
     c->fan.is_gone = true;
     nb__peer_close(c->fan.peer, code, nb__span(words));
@@ -204,7 +219,7 @@ static void end_client(client *c, uint16_t code, const char *words)
 static void close_quiet(nb__gateway *g, client *c, const char *words)
 {
     g->counters.idle_closed++;
-    end_client(c, 1008, words);
+    gateway_end_client(c, 1008, words);
 }
 
 /* Whether who was told `stated` would date frames of `clock` wrongly, or take them for another
@@ -239,7 +254,7 @@ static void follow_clock(nb__gateway *g)
         if (c == NULL || c->fan.is_gone)
             continue;
         g->counters.clock_closed++;
-        end_client(c, 1012, "the feed's clock is another one: connect again");
+        gateway_end_client(c, 1012, "the feed's clock is another one: connect again");
     }
 }
 
@@ -283,8 +298,16 @@ static void turn_end(nb__hook *hook)
 {
     nb__gateway *g = HOLDER(hook, nb__gateway, hook);
     g->fan.now_ns = gateway_mono_ns(g);
+    loss_check(g);
     fan_flush(&g->fan);
     conversation_release(g);
+}
+
+/* A turn is all that it takes: its end looks. */
+static void loss_fire(nb__timer *timer, int64_t now_ns)
+{
+    (void)timer;
+    (void)now_ns;
 }
 
 /* ---- what the plant calls ---- */
@@ -345,6 +368,7 @@ nb_err nb__gateway_open(nb__loop *loop, nb__plant *plant, const nb__gateway_conf
     g->stated = *nb__plant_clock(plant);
     g->sweep.fire = sweep_fire;
     g->wait.fire = wait_fire;
+    g->loss.fire = loss_fire;
     g->hook.turn_end = turn_end;
     nb_err err = open_parts(g, error);
     if (err != NB_OK) {
@@ -357,6 +381,7 @@ nb_err nb__gateway_open(nb__loop *loop, nb__plant *plant, const nb__gateway_conf
     const nb__sink sink = {
         .self = g, .frame = on_frame, .mark = on_mark, .registration = on_registration};
     nb__plant_add_sink(plant, &sink);
+    loss_check(g);
     *out = g;
     return NB_OK;
 }
@@ -381,6 +406,7 @@ void nb__gateway_close(nb__gateway *gateway)
     nb__server_close(gateway->server);
     nb__timer_cancel(gateway->loop, &gateway->sweep);
     nb__timer_cancel(gateway->loop, &gateway->wait);
+    nb__timer_cancel(gateway->loop, &gateway->loss);
     fan_fini(&gateway->fan);
     access_fini(&gateway->access);
     nb__text_fini(&gateway->text);

@@ -40,7 +40,7 @@ struct nb__gateway {
     access access;
     fan fan;
     nb__hook hook;
-    nb__timer sweep, wait;
+    nb__timer sweep, wait, loss;
     nb__text text;  /* scratch: the message or body that is being made */
     nb__text words; /* scratch: the refusal that upgrade() hands to io */
     waiting *waits; /* in the order of their times, since all wait equally long */
@@ -52,6 +52,7 @@ struct nb__gateway {
     int64_t logged_ns;           /* a line about a slow client at most each second */
     uint32_t client_topics;
     bool is_shut;
+    bool is_lost; /* the feed, for on_loss_ns: nobody may connect */
 };
 
 static inline int64_t gateway_mono_ns(const nb__gateway *g)
@@ -69,6 +70,22 @@ void conversation_leave(nb__gateway *g, client *c);
 /* Topics that nobody wants any more go back to the plant. */
 void conversation_release(nb__gateway *g);
 
+/* ---- gateway.c ---- */
+/* Close a client's connection; it is gone for all that comes. */
+void gateway_end_client(client *c, uint16_t code, const char *words);
+/* By the symbols where there are any, else by the master. NULL: no such code. */
+const nb__instrument *gateway_instrument(const nb__gateway *g, nb_span code);
+
+/* A topic's key for people: `***` for order notices, whose key is the user's HTS id. */
+const char *gateway_shown_key(const nb__topic *topic);
+
+/* ---- loss.c: what a lost feed does to clients ---- */
+/* Each turn: close all once it is down for long enough, let them in again when it is back. */
+void loss_check(nb__gateway *g);
+/* Whether an upgrade is refused now; adds Retry-After and the words. */
+#define LOSS_WORDS_BYTES 160
+bool loss_refuses(nb__gateway *g, nb__text *extra_headers, char words[LOSS_WORDS_BYTES]);
+
 /* ---- marks.c ---- */
 void marks_welcome(nb__gateway *g, client *c);
 void marks_send(nb__gateway *g, const nb__mark *mark);
@@ -76,7 +93,15 @@ void marks_send(nb__gateway *g, const nb__mark *mark);
 /* ---- rest.c ---- */
 void rest_request(nb__gateway *g, nb__peer *peer, const nb__http_message *request);
 
-/* ---- status.c, books.c, metrics.c, page.c: what rest.c answers with ---- */
+/* ---- feeds.c, status.c, slots.c, books.c, metrics.c, page.c: what rest.c answers with ---- */
+/* One object for each appkey's link. */
+void feeds_print(const nb__gateway *g, nb__text *out);
+/* In a few words: "up", "resting", "lost", "down". */
+const char *feeds_state(const nb__gateway *g);
+bool feeds_any_up(const nb__gateway *g);
+/* Registrations that all sessions hold. */
+uint32_t feeds_slots_used(const nb__gateway *g);
+void slots_print(const nb__gateway *g, nb__text *out);
 void status_print(const nb__gateway *g, nb__text *out);
 /* From topic number `after` on, of one TR (empty: all), 4 MiB at once; says where to go on. */
 void books_print_all(const nb__gateway *g, nb_span tr_id, uint64_t after, nb__text *out);
@@ -98,6 +123,8 @@ typedef struct counter_table {
 } counter_table;
 #define GATEWAY_TABLES 5
 void gateway_tables(const nb__gateway *g, counter_table out[GATEWAY_TABLES]);
+/* Those of one link. */
+counter_table session_table(const nb__session *session);
 uint64_t counter_value(const counter_table *table, size_t row);
 
 #endif

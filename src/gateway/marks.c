@@ -4,7 +4,9 @@
 
 #define UP_WORDS "the feed is up"
 
-static nb_span print_mark(nb__gateway *g, const char *code, const char *words, int64_t recv_ns)
+/* `feed`: the label of the link that it is about; NULL: of all. */
+static nb_span print_mark(nb__gateway *g, const char *code, const char *words, const char *feed,
+                          int64_t recv_ns)
 {
     char recv[40], session[40];
     nb__kst_print(recv, recv_ns, 9);
@@ -17,8 +19,14 @@ static nb_span print_mark(nb__gateway *g, const char *code, const char *words, i
         "{\"rt_cd\":\"0\",\"msg_cd\":\"%s\",\"msg1\":",
         code);
     nb__text_json(out, nb__span(words));
+    nb__text_string(out, "},\"mark\":{");
+    if (feed != NULL) {
+        nb__text_string(out, "\"link\":");
+        nb__text_json(out, nb__span(feed));
+        nb__text_string(out, ",");
+    }
     nb__text_printf(out,
-                    "},\"mark\":{\"recv_ns\":%lld,\"recv_time\":\"%s\",\"session_time\":\"%s\","
+                    "\"recv_ns\":%lld,\"recv_time\":\"%s\",\"session_time\":\"%s\","
                     "\"feed\":\"%s\",\"banner\":\"%s\",\"is_up\":%s}}",
                     (long long)recv_ns, recv, session, nb__feed_kind_name(gateway_feed_kind(g)),
                     nb__feed_kind_banner(gateway_feed_kind(g)),
@@ -30,15 +38,17 @@ void marks_welcome(nb__gateway *g, client *c)
 {
     if (!c->wants_marks || !c->is_authorised)
         return;
-    const char *reason = nb__session_reason(nb__plant_session(g->plant));
-    const char *words = nb__plant_is_up(g->plant) ? UP_WORDS : reason;
-    fan_send(&g->fan, &c->fan, print_mark(g, "NB_FEED", words, nb__loop_real_ns(g->loop)));
+    const char *words = nb__plant_is_up(g->plant) ? UP_WORDS : nb__plant_reason(g->plant);
+    fan_send(&g->fan, &c->fan, print_mark(g, "NB_FEED", words, NULL, nb__loop_real_ns(g->loop)));
 }
 
 void marks_send(nb__gateway *g, const nb__mark *mark)
 {
     bool is_up = mark->kind == NB__MARK_LINK_UP;
-    const char *words = is_up ? UP_WORDS : mark->reason != NULL ? mark->reason : "";
+    bool is_one_of_many = nb__plant_feed_count(g->plant) > 1;
+    const char *feed = is_one_of_many ? nb__plant_feed_at(g->plant, mark->feed).name : NULL;
+    const char *up_words = nb__plant_is_up(g->plant) ? UP_WORDS : "this link is up, not yet all";
+    const char *words = is_up ? up_words : mark->reason != NULL ? mark->reason : "";
     uint64_t sequence = UINT64_MAX;
     for (uint32_t i = 0; i < g->fan.client_top; i++) {
         client *c = (client *)g->fan.clients[i];
@@ -46,7 +56,7 @@ void marks_send(nb__gateway *g, const nb__mark *mark)
             continue;
         if (sequence == UINT64_MAX)
             sequence = fan_put(&g->fan, print_mark(g, is_up ? "NB_GAP_END" : "NB_GAP_BEGIN", words,
-                                                   mark->recv_ns));
+                                                   feed, mark->recv_ns));
         fan_give(&g->fan, &c->fan, sequence);
     }
 }

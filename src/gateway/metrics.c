@@ -37,6 +37,10 @@ const nb__metric nb__gateway_metrics[] = {
            "Clients closed because they answered no PINGPONG, or showed no key in time.", false),
     METRIC(clock_closed, "gateway_clock_closed_total",
            "Clients closed with 1012 because the feed's clock became another one.", false),
+    METRIC(loss_closed, "gateway_loss_closed_total",
+           "Clients closed with 1012 because the feed was lost for too long.", false),
+    METRIC(loss_refused, "gateway_loss_refused_total",
+           "Clients answered 503 because the feed is lost.", false),
     METRIC(dropped_too_long, "gateway_dropped_too_long_total",
            "Messages longer than a quarter of the ring.", false),
     METRIC(last_bytes, "gateway_last_bytes", "Bytes held as last values.", true),
@@ -68,8 +72,8 @@ void gateway_tables(const nb__gateway *g, counter_table out[GATEWAY_TABLES])
     const nb__plant *plant = g->plant;
     out[0] =
         (counter_table){"feed", nb__plant_metrics, nb__plant_metric_count, nb__plant_count(plant)};
-    out[1] = (counter_table){"session", nb__session_metrics, nb__session_metric_count,
-                             nb__session_count(nb__plant_session(plant))};
+    out[1] = (counter_table){"plan", nb__plan_metrics, nb__plan_metric_count,
+                             nb__plan_count(nb__plant_plan(plant))};
     out[2] = (counter_table){"book", nb__book_metrics, nb__book_metric_count,
                              nb__books_count(nb__plant_books(plant))};
     out[3] =
@@ -85,6 +89,82 @@ uint64_t counter_value(const counter_table *table, size_t row)
     return value;
 }
 
+counter_table session_table(const nb__session *session)
+{
+    return (counter_table){"session", nb__session_metrics, nb__session_metric_count,
+                           nb__session_count(session)};
+}
+
+static void print_head(nb__text *out, const char *name, const char *help, bool is_gauge)
+{
+    nb__text_printf(out, "# HELP nightbook_%s %s\n# TYPE nightbook_%s %s\n", name, help, name,
+                    is_gauge ? "gauge" : "counter");
+}
+
+/* A link's label is the user's word: escaped as the format asks for. */
+static void print_labelled(nb__text *out, const char *name, const char *feed, uint64_t value)
+{
+    nb__text_printf(out, "nightbook_%s{feed=\"", name);
+    for (; *feed != '\0'; feed++) {
+        if (*feed == '"' || *feed == '\\')
+            nb__text_string(out, "\\");
+        nb__text_append(out, *feed == '\n' ? " " : feed, 1);
+    }
+    nb__text_printf(out, "\"} %" PRIu64 "\n", value);
+}
+
+static uint64_t feed_is_up(const nb__feed_view *view)
+{
+    return view->is_up;
+}
+
+static uint64_t feed_is_resting(const nb__feed_view *view)
+{
+    return nb__session_state_of(view->session) == NB__SESSION_RESTING;
+}
+
+static uint64_t feed_registrations(const nb__feed_view *view)
+{
+    return nb__session_slots_used(view->session);
+}
+
+/* One line for each link. */
+static void print_of_feeds(const nb__gateway *g, nb__text *out)
+{
+    static const struct {
+        const char *name, *help;
+        uint64_t (*value)(const nb__feed_view *view);
+    } gauges[] = {
+        {"feed_link_up", "1 while this link is up.", feed_is_up},
+        {"feed_link_resting", "1 outside this link's hours: none is wanted.", feed_is_resting},
+        {"feed_link_registrations", "Registrations that this link's session holds.",
+         feed_registrations},
+    };
+    uint32_t count = nb__plant_feed_count(g->plant);
+    for (size_t i = 0; i < NB__COUNT_OF(gauges); i++) {
+        print_head(out, gauges[i].name, gauges[i].help, true);
+        for (uint32_t f = 0; f < count; f++) {
+            nb__feed_view view = nb__plant_feed_at(g->plant, f);
+            print_labelled(out, gauges[i].name, view.name, gauges[i].value(&view));
+        }
+    }
+    for (size_t i = 0; i < nb__session_metric_count; i++) {
+        const nb__metric *row = &nb__session_metrics[i];
+        print_head(out, row->name, row->help, row->is_gauge);
+        for (uint32_t f = 0; f < count; f++) {
+            nb__feed_view view = nb__plant_feed_at(g->plant, f);
+            counter_table table = session_table(view.session);
+            print_labelled(out, row->name, view.name, counter_value(&table, i));
+        }
+    }
+}
+
+static void print_gauge(nb__text *out, const char *name, const char *help, uint64_t value)
+{
+    print_head(out, name, help, true);
+    nb__text_printf(out, "nightbook_%s %" PRIu64 "\n", name, value);
+}
+
 void metrics_print(const nb__gateway *g, nb__text *out)
 {
     nb__feed_kind kind = gateway_feed_kind(g);
@@ -93,24 +173,24 @@ void metrics_print(const nb__gateway *g, nb__text *out)
         "# HELP nightbook_feed_info What the feed is: live, sim, replay or other (%s now).\n"
         "# TYPE nightbook_feed_info gauge\nnightbook_feed_info{kind=\"%s\"} 1\n",
         nb__feed_kind_banner(kind), nb__feed_kind_name(kind));
-    nb__text_printf(out,
-                    "# HELP nightbook_feed_up 1 while the feed's link is up.\n"
-                    "# TYPE nightbook_feed_up gauge\nnightbook_feed_up %d\n",
-                    nb__plant_is_up(g->plant));
-    nb__text_printf(
-        out,
-        "# HELP nightbook_feed_registrations Registrations that the feed's session holds.\n"
-        "# TYPE nightbook_feed_registrations gauge\nnightbook_feed_registrations %u\n",
-        nb__session_slots_used(nb__plant_session(g->plant)));
+    print_gauge(out, "feed_up", "1 while every link that is wanted is up.",
+                nb__plant_is_up(g->plant));
+    print_gauge(out, "feed_lost", "1 while clients are refused because the feed is lost.",
+                g->is_lost);
+    print_gauge(out, "feed_down_seconds",
+                "How long the link that has been down longest is down; 0: none is.",
+                (uint64_t)(nb__plant_down_ns(g->plant) / NB__NS_PER_S));
+    print_gauge(out, "feed_registrations", "Registrations that the feed's sessions hold.",
+                feeds_slots_used(g));
+    print_of_feeds(g, out);
     counter_table tables[GATEWAY_TABLES];
     gateway_tables(g, tables);
     for (size_t t = 0; t < GATEWAY_TABLES; t++) {
         for (size_t i = 0; i < tables[t].count; i++) {
             const nb__metric *row = &tables[t].rows[i];
-            nb__text_printf(
-                out, "# HELP nightbook_%s %s\n# TYPE nightbook_%s %s\nnightbook_%s %" PRIu64 "\n",
-                row->name, row->help, row->name, row->is_gauge ? "gauge" : "counter", row->name,
-                counter_value(&tables[t], i));
+            print_head(out, row->name, row->help, row->is_gauge);
+            nb__text_printf(out, "nightbook_%s %" PRIu64 "\n", row->name,
+                            counter_value(&tables[t], i));
         }
     }
 }

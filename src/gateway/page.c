@@ -39,20 +39,55 @@ static void row(nb__text *out, const char *name, const char *value)
 
 static void print_feed(const nb__gateway *g, nb__text *out)
 {
-    char session[40];
-    const nb__session *upstream = nb__plant_session(g->plant);
-    int64_t session_ns = gateway_session_ns(g);
+    char session[40], lost[96];
+    int64_t session_ns = gateway_session_ns(g), down_ns = nb__plant_down_ns(g->plant);
     nb__kst_print(session, session_ns, 0);
     nb__text_string(out, "<table>\n");
     row(out, "feed", nb__plant_feed_name(g->plant));
-    row(out, "link", nb__plant_is_up(g->plant) ? "up" : "down");
+    row(out, "link", feeds_state(g));
     if (!nb__plant_is_up(g->plant))
-        row(out, "because", nb__session_reason(upstream));
+        row(out, "because", nb__plant_reason(g->plant));
+    if (g->is_lost)
+        row(out, "lost", "clients were closed with 1012; new ones are answered 503 until it is up");
+    else if (down_ns > 0 && g->config.on_loss_ns != INT64_MAX) {
+        snprintf(lost, sizeof lost, "in %" PRId64 " s: then clients are closed with 1012",
+                 (g->config.on_loss_ns - down_ns) / NB__NS_PER_S);
+        row(out, "lost", lost);
+    }
     row(out, "session time", session);
     row(out, "phase", nb_phase_name(nb_night_at(nb__plant_calendar(g->plant), session_ns).phase));
     nb__text_printf(out, "<tr><th>clients</th><td>%" PRIu64 "</td></tr>\n", g->counters.clients);
     nb__text_printf(out, "<tr><th>registrations</th><td>%u</td></tr>\n</table>\n",
-                    nb__session_slots_used(upstream));
+                    feeds_slots_used(g));
+}
+
+static void cell(nb__text *out, const char *text)
+{
+    nb__text_string(out, "<td class=\"t\">");
+    escape(out, text);
+    nb__text_string(out, "</td>");
+}
+
+static void print_links(const nb__gateway *g, nb__text *out)
+{
+    nb__text_string(out, "<h2>Links</h2>\n<table class=\"books\"><tr><th class=\"t\">appkey</th>"
+                         "<th class=\"t\">address</th><th class=\"t\">state</th>"
+                         "<th>registrations</th><th>attempts</th><th class=\"t\">why</th></tr>\n");
+    for (uint32_t i = 0; i < nb__plant_feed_count(g->plant); i++) {
+        nb__feed_view view = nb__plant_feed_at(g->plant, i);
+        const nb__session_config *config = nb__session_config_of(view.session);
+        nb__text_string(out, view.is_up ? "<tr>" : "<tr class=\"down\">");
+        cell(out, view.name);
+        cell(out, view.address);
+        cell(out, nb__session_state_name(nb__session_state_of(view.session)));
+        nb__text_printf(out, "<td>%u of %u</td><td>%u of %u</td>",
+                        nb__session_slots_used(view.session), config->registrations_max,
+                        nb__session_budget_used(view.session, gateway_mono_ns(g)),
+                        config->connects_max);
+        cell(out, nb__session_reason(view.session));
+        nb__text_string(out, "</tr>\n");
+    }
+    nb__text_string(out, "</table>\n");
 }
 
 /* One side's best level; empty cells where there is none. */
@@ -69,8 +104,7 @@ static void print_level(nb__text *out, const nb_level *level, int decimals, bool
 static void print_book(const nb__gateway *g, const nb__topic *topic, const nb__book *book,
                        nb__text *out)
 {
-    const nb__instrument *instrument =
-        nb__master_find(nb__plant_master(g->plant), nb__span(topic->tr_key));
+    const nb__instrument *instrument = gateway_instrument(g, nb__span(topic->tr_key));
     nb__text_string(out, book->quote.flags & NB_BOOK_STALE ? "<tr class=\"stale\"><td class=\"t\">"
                                                            : "<tr><td class=\"t\">");
     escape(out, topic->tr_id);
@@ -137,15 +171,18 @@ void page_print(const nb__gateway *g, nb__text *out)
              "<style>body{font-family:monospace;margin:2em}h1{border-bottom:2px solid}"
              "th{text-align:left;font-weight:normal;padding-right:2em}td{padding-right:1em}"
              ".books th,.books td{text-align:right;padding:0 .8em 0 0}.books .t{text-align:left}"
-             ".stale{color:gray}</style></head>\n<body><h1>");
+             ".stale{color:gray}.down{font-weight:bold}</style></head>\n<body><h1>");
     escape(out, banner);
     nb__text_string(out, "</h1>\n");
     print_feed(g, out);
+    print_links(g, out);
     nb__text_printf(
         out,
         "<p>A KIS client connects to <code>ws://127.0.0.1:%u</code>. Also here: <a "
         "href=\"/v1/status\">"
-        "/v1/status</a>, <a href=\"/v1/books\">/v1/books</a>, <a href=\"/metrics\">/metrics</a>, "
+        "/v1/status</a>, <a href=\"/v1/slots\">/v1/slots</a>, "
+        "<a href=\"/v1/books\">/v1/books</a>, <a href=\"/v1/evidence\">/v1/evidence</a>, "
+        "<a href=\"/metrics\">/metrics</a>, "
         "<a href=\"/healthz\">/healthz</a>.</p>\n",
         nb__gateway_port(g));
     print_books(g, out);

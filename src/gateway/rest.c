@@ -106,13 +106,17 @@ static void get_page(const exchange *x)
     respond(x, 200, "text/html; charset=utf-8", PAGE_HEADERS);
 }
 
+/* A feed that rests is as it should be. */
 static void get_health(const exchange *x)
 {
-    bool is_up = nb__plant_is_up(x->g->plant);
-    nb__text_printf(&x->g->text, "%s %s\n", is_up ? "ok" : "feed down:",
-                    is_up ? nb__feed_kind_banner(gateway_feed_kind(x->g))
-                          : nb__session_reason(nb__plant_session(x->g->plant)));
-    respond(x, is_up ? 200 : 503, "text/plain; charset=utf-8", PLAIN_HEADERS);
+    const char *state = feeds_state(x->g);
+    bool is_up = strcmp(state, "up") == 0, is_resting = strcmp(state, "resting") == 0;
+    nb__text *out = &x->g->text;
+    if (is_up)
+        nb__text_printf(out, "ok %s\n", nb__feed_kind_banner(gateway_feed_kind(x->g)));
+    else
+        nb__text_printf(out, "feed %s: %s\n", state, nb__plant_reason(x->g->plant));
+    respond(x, is_up || is_resting ? 200 : 503, "text/plain; charset=utf-8", PLAIN_HEADERS);
 }
 
 static void get_metrics(const exchange *x)
@@ -124,6 +128,26 @@ static void get_metrics(const exchange *x)
 static void get_status(const exchange *x)
 {
     status_print(x->g, &x->g->text);
+    respond(x, 200, JSON, PLAIN_HEADERS);
+}
+
+static void get_slots(const exchange *x)
+{
+    if (is_busy(x))
+        return;
+    slots_print(x->g, &x->g->text);
+    respond(x, 200, JSON, PLAIN_HEADERS);
+}
+
+/* What `nightbook report` reads, as it is so far. */
+static void get_evidence(const exchange *x)
+{
+    const nb__evidence *evidence = nb__plant_evidence(x->g->plant);
+    if (evidence == NULL) {
+        refuse(x, 404, "NB_NO_EVIDENCE", "no evidence is kept of this feed", PLAIN_HEADERS);
+        return;
+    }
+    nb__evidence_print_json(evidence, &x->g->text);
     respond(x, 200, JSON, PLAIN_HEADERS);
 }
 
@@ -283,6 +307,8 @@ static const route routes[] = {
     {"/healthz", false, true, "GET", get_health},
     {"/metrics", false, false, "GET", get_metrics},
     {"/v1/status", false, false, "GET", get_status},
+    {"/v1/slots", false, false, "GET", get_slots},
+    {"/v1/evidence", false, false, "GET", get_evidence},
     {"/v1/books", true, false, "GET", get_books},
     {"/common/master", true, true, "GET", get_master}, /* KIS gives them to anyone, too */
     {"/oauth2/Approval", false, true, "POST", post_approval},

@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /v1/status: what the feed is, whether it flows, who asked for what, every counter. */
+/* GET /v1/status: what the feed is, each of its links, whether it flows, who asked for what, every
+ * counter. */
 #include "inside.h"
 #include <inttypes.h>
 
 #define REGISTRATIONS_MAX 4096 /* listed; all are counted */
 
+static void print_loss(const nb__gateway *g, nb__text *out)
+{
+    int64_t on_loss_ns = g->config.on_loss_ns, down_ns = nb__plant_down_ns(g->plant);
+    nb__text_printf(out, ",\"is_lost\":%s,\"down_s\":%" PRId64 ",\"on_loss_s\":",
+                    g->is_lost ? "true" : "false", down_ns / NB__NS_PER_S);
+    if (on_loss_ns == INT64_MAX)
+        nb__text_string(out, "null");
+    else
+        nb__text_printf(out, "%" PRId64, on_loss_ns / NB__NS_PER_S);
+}
+
 static void print_feed(const nb__gateway *g, nb__text *out)
 {
     char session[40];
     const nb__session_clock *clock = nb__plant_clock(g->plant);
-    const nb__session *upstream = nb__plant_session(g->plant);
     int64_t session_ns = gateway_session_ns(g);
     nb_night night = nb_night_at(nb__plant_calendar(g->plant), session_ns);
     nb__kst_print(session, session_ns, 3);
@@ -18,17 +29,18 @@ static void print_feed(const nb__gateway *g, nb__text *out)
                     nb__feed_kind_banner(clock->kind), NB_VERSION, nb__feed_kind_name(clock->kind));
     nb__text_json(out, nb__span(nb__plant_feed_name(g->plant)));
     nb__text_printf(out, ",\"is_up\":%s,\"state\":\"%s\",\"reason\":",
-                    nb__plant_is_up(g->plant) ? "true" : "false",
-                    nb__session_state_name(nb__session_state_of(upstream)));
-    nb__text_json(out, nb__span(nb__session_reason(upstream)));
+                    nb__plant_is_up(g->plant) ? "true" : "false", feeds_state(g));
+    nb__text_json(out, nb__span(nb__plant_reason(g->plant)));
+    print_loss(g, out);
     nb__text_printf(out,
                     ",\"session_time\":\"%s\",\"speed\":%.6g,\"phase\":\"%s\",\"trade_date\":\"%"
                     "04d-%02d-%02d\"",
                     session, clock->speed, nb_phase_name(night.phase), night.trade_date / 10000,
                     night.trade_date / 100 % 100, night.trade_date % 100);
-    nb__text_printf(out, ",\"is_calendar_known\":%s,\"registrations\":%u,\"instruments\":%zu}",
-                    night.is_calendar_known ? "true" : "false", nb__session_slots_used(upstream),
+    nb__text_printf(out, ",\"is_calendar_known\":%s,\"registrations\":%u,\"instruments\":%zu},\n",
+                    night.is_calendar_known ? "true" : "false", feeds_slots_used(g),
                     nb__plant_master(g->plant)->count);
+    feeds_print(g, out);
 }
 
 static void print_registration(const nb__gateway *g, uint32_t index,
@@ -39,7 +51,7 @@ static void print_registration(const nb__gateway *g, uint32_t index,
     nb__text_string(out, "{\"tr_id\":");
     nb__text_json(out, nb__span(topic->tr_id));
     nb__text_string(out, ",\"tr_key\":");
-    nb__text_json(out, nb__span(topic->tr_key));
+    nb__text_json(out, nb__span(gateway_shown_key(topic)));
     nb__text_printf(out, ",\"state\":\"%s\",\"clients\":%u,\"msg_cd\":",
                     nb__registration_state_name(registration->state), clients);
     nb__text_json(out, nb__span(registration->answer.msg_cd));

@@ -203,8 +203,7 @@ static bool is_known_name(const nb__gateway *g, const nb__topic *topic)
     if (is_star && strcmp(topic->tr_id, "*") == 0)
         return true;
     return nb_tr_find(nb__span(topic->tr_id)) != NULL &&
-           (is_star ||
-            nb__master_find(nb__plant_master(g->plant), nb__span(topic->tr_key)) != NULL);
+           (is_star || gateway_instrument(g, nb__span(topic->tr_key)) != NULL);
 }
 
 /* Topics are never given back: clients may make only so many, so that the feed's own always find
@@ -254,7 +253,7 @@ static void subscribe_key(nb__gateway *g, client *c, uint32_t topic, const nb__t
     nb__opsp code = want(g, topic);
     nb__registration_state state = state_of(g, topic);
     bool is_known = state == NB__REG_CONFIRMED || state == NB__REG_LINGERING;
-    bool must_wait = !is_known && nb__plant_is_up(g->plant);
+    bool must_wait = !is_known && feeds_any_up(g);
     if (code == NB__OPSP_SUBSCRIBED && state == NB__REG_REJECTED) {
         refuse_as_kis(g, c, topic);
         look_at_later(g, topic);

@@ -13,11 +13,15 @@
 #include <string.h>
 
 #define STUB_TOPICS 4096
+#define STUB_FEEDS 2
 
 struct nb__plant {
     nb__topics *topics;
     nb__books *books;
-    nb__session *session;
+    nb__session *sessions[STUB_FEEDS];
+    nb__plan *plan;
+    nb__symbols *symbols;
+    nb__evidence *evidence;
     nb__sink sink;
     nb__session_clock clock;
     nb__master master;
@@ -25,8 +29,10 @@ struct nb__plant {
     nb__plant_counters counters;
     nb__registration registrations[STUB_TOPICS];
     nb__record records[NB_FRAME_RECORDS_MAX];
-    uint32_t wants, releases, slots;
+    uint32_t wants, releases, slots, feed_count;
     bool is_up, confirms_at_once;
+    int64_t down_ns;
+    const char *reason;
 };
 
 const nb__metric nb__plant_metrics[] = {{"feed_frames_total", "Frames.", 0, false}};
@@ -100,9 +106,43 @@ const nb__plant_counters *nb__plant_count(const nb__plant *plant)
     return &plant->counters;
 }
 
-const nb__session *nb__plant_session(const nb__plant *plant)
+const nb__plan *nb__plant_plan(const nb__plant *plant)
 {
-    return plant->session;
+    return plant->plan;
+}
+
+const nb__symbols *nb__plant_symbols(const nb__plant *plant)
+{
+    return plant->symbols;
+}
+
+const nb__evidence *nb__plant_evidence(const nb__plant *plant)
+{
+    return plant->evidence;
+}
+
+int64_t nb__plant_down_ns(const nb__plant *plant)
+{
+    return plant->down_ns;
+}
+
+const char *nb__plant_reason(const nb__plant *plant)
+{
+    return plant->reason;
+}
+
+uint32_t nb__plant_feed_count(const nb__plant *plant)
+{
+    return plant->feed_count;
+}
+
+nb__feed_view nb__plant_feed_at(const nb__plant *plant, uint32_t feed)
+{
+    return (nb__feed_view){.name = feed == 0 ? "main" : "se\"cond",
+                           .address = "ws://127.0.0.1:1",
+                           .appkey_hash = "0123456789abcdef",
+                           .session = plant->sessions[feed],
+                           .is_up = plant->is_up};
 }
 
 const char *nb__plant_feed_name(const nb__plant *plant)
@@ -118,7 +158,13 @@ static inline nb__plant *stub_open(void)
     assert_non_null(plant);
     plant->topics = nb__topics_new(STUB_TOPICS);
     plant->books = nb__books_new(STUB_TOPICS);
-    plant->session = nb__session_new(&session, plant->topics, STUB_TOPICS);
+    for (int i = 0; i < STUB_FEEDS; i++)
+        plant->sessions[i] = nb__session_new(&session, plant->topics, STUB_TOPICS);
+    nb__plan_config plan = nb__plan_config_default();
+    plant->feed_count = 1;
+    plant->plan = nb__plan_new(&plan, plant->topics, STUB_TOPICS, plant->sessions, 1);
+    plant->evidence = nb__evidence_new(plant->topics, STUB_TOPICS, nb_calendar_builtin());
+    plant->reason = "";
     plant->clock = nb__session_clock_live();
     plant->clock.kind = NB__FEED_SIM;
     plant->is_up = plant->confirms_at_once = true;
@@ -128,7 +174,11 @@ static inline nb__plant *stub_open(void)
 
 static inline void stub_close(nb__plant *plant)
 {
-    nb__session_free(plant->session);
+    nb__symbols_free(plant->symbols);
+    nb__evidence_free(plant->evidence);
+    nb__plan_free(plant->plan);
+    for (int i = 0; i < STUB_FEEDS; i++)
+        nb__session_free(plant->sessions[i]);
     nb__books_free(plant->books);
     nb__topics_free(plant->topics);
     free(plant);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`nightbook serve` as a process: what it says, its registrations at a feed of 41 slots, and what it refuses."""
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -52,7 +53,8 @@ def test_own_keys_leave_slots_and_yield_to_clients():
         assert ask(ws, "NEW000", "2") == "OPSP0001"
         ws.close()
         wait_for("own keys are back", lambda: states(server).get("confirmed") == 36, 30)
-        assert "nightbook_session_evictions_total 36" in server.http("GET", "/metrics")[2].decode()
+        metrics = server.http("GET", "/metrics")[2].decode()
+        assert re.search(r'nightbook_session_evictions_total\{feed="[^"]+"\} 36\n', metrics), metrics
 
 
 def test_a_feed_with_fewer_slots_than_told_still_serves_clients():
