@@ -144,7 +144,9 @@ size_t nb__sim_damage_garbage(const nb__sim_damage *damage, char out[NB__SIM_GAR
     };
     nb__random random = draws_of(damage, UINT64_C(1) << 32);
     const char *head = heads[nb__random_below(&random, NB__COUNT_OF(heads))];
-    size_t size_bytes = strlen(head), end_bytes = size_bytes + nb__random_below(&random, 200);
+    size_t size_bytes = strlen(head), end_bytes = size_bytes;
+    if (nb__random_below(&random, 4) != 0) /* else the head alone, which may be nothing at all */
+        end_bytes += nb__random_below(&random, 200);
     memcpy(out, head, size_bytes);
     while (size_bytes < end_bytes)
         out[size_bytes++] = (char)(' ' + nb__random_below(&random, '~' - ' ' + 1));
