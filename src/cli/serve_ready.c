@@ -34,7 +34,7 @@ static void append_hours(nb__text *out, const nb__serve *s)
     const nb__configuration *c = &s->configuration;
     nb__opening now = nb__opening_at(nb__serve_calendar(s), c->hours, nb__clock_real_ns());
     nb__text_printf(out, "%s KST", nb__hours_name(c->hours));
-    if (now.changes_ns == INT64_MAX)
+    if (c->hours == NB__HOURS_ALWAYS || now.changes_ns == INT64_MAX)
         return;
     nb__text_string(out, now.is_open ? "; connects now, rests from " : "; rests until ");
     append_time(out, now.changes_ns);
