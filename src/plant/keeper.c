@@ -200,7 +200,7 @@ void nb__keeper_control(nb__keeper *keeper, uint32_t feed, nb_span text, const c
     explicit_bzero(answer.iv, sizeof answer.iv);
     explicit_bzero(answer.key, sizeof answer.key);
     nb__evidence_answer(keeper->evidence, feed, &answer, recv_ns);
-    keeper->is_dirty = true;
+    keeper->is_dirty |= strcmp(answer.rt_cd, "0") != 0; /* a success alone is no evidence */
 }
 
 void nb__keeper_approval(nb__keeper *keeper, uint32_t feed, const char *error_code,
@@ -211,7 +211,7 @@ void nb__keeper_approval(nb__keeper *keeper, uint32_t feed, const char *error_co
     int64_t now_ns = nb__clock_real_ns();
     follow_date(keeper, nb__session_clock_at(keeper->clock, now_ns));
     nb__evidence_approval(keeper->evidence, feed, error_code, words, now_ns);
-    keeper->is_dirty = true;
+    keeper->is_dirty |= error_code[0] != '\0';
 }
 
 void nb__keeper_link(nb__keeper *keeper, uint32_t feed, bool is_up, const char *reason,

@@ -2,9 +2,9 @@
 /**
  * keeper: the evidence of a night and its file, DIRECTORY/evidence-YYYYMMDD.json.
  *
- * The file is written whole each minute in which frames came, at the night's end and at the
- * plant's. One that an earlier process of the same night left is kept as evidence-YYYYMMDD.2.json,
- * .3 and so on, so that nothing is lost.
+ * The file is written whole each minute in which frames (or refusals) came, at the night's end and
+ * at the plant's. One that an earlier process of the same night left is kept as
+ * evidence-YYYYMMDD.2.json, .3 and so on, so that nothing is lost.
  */
 #ifndef NB_PLANT_KEEPER_H
 #define NB_PLANT_KEEPER_H
@@ -19,7 +19,7 @@ typedef struct nb__keeper {
     int trade_date;      /**< 0: nothing began yet */
     int64_t date_end_ns; /**< session time from and until which trade_date is known to hold */
     int64_t date_begin_ns;
-    bool is_dirty;   /**< frames came since the file was written */
+    bool is_dirty;   /**< frames or refusals came since the file was written */
     bool is_ours;    /**< the file of this trade date is this process's */
     bool is_failing; /**< the disk; told once */
     bool is_reported;
