@@ -74,6 +74,13 @@ nb_err nb__address_parse(const char *url, nb__address *out, nb_error *error);
 nb_err nb__listen_parse(const char *text, nb__address *out, nb_error *error);
 /** 127.0.0.0/8, ::1, or the name localhost. */
 bool nb__host_is_loopback(const char *host);
+/**
+ * The first number of a name, as text: for one-shot commands, since it waits, for 10 s at most.
+ * Links and fetches look up by themselves, without waiting.
+ * @retval NB_E_SYSTEM   No such name, or nobody to ask.
+ * @retval NB_E_TIMEOUT  The name servers are silent.
+ */
+nb_err nb__host_lookup(const char *host, char *out, size_t capacity_bytes, nb_error *error);
 
 /* ---- server: HTTP/1.1 and WebSocket on a listening port ---- */
 

@@ -8,6 +8,7 @@
 #include "lookup.h"
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #define THREADS_MAX 32
+#define HOST_TIMEOUT_NS (10 * NB__NS_PER_S)
 
 typedef struct lookup_job {
     char host[256], service[8]; /* written before the thread starts, then only read */
@@ -181,4 +183,53 @@ void nb__lookup_cancel(nb__lookup *lookup)
     nb__watch_remove(lookup->loop, &lookup->watch);
     job_release(lookup->job);
     free(lookup);
+}
+
+/* ---- the door: one name, waited for ---- */
+
+typedef struct question {
+    nb_error error;
+    char number[INET6_ADDRSTRLEN];
+    bool is_over;
+} question;
+
+static void question_answered(void *self, struct addrinfo *found, const char *words)
+{
+    question *asked = self;
+    asked->is_over = true;
+    if (found == NULL) {
+        nb__fail(&asked->error, NB_E_SYSTEM, 0, "%s", words);
+        return;
+    }
+    getnameinfo(found->ai_addr, found->ai_addrlen, asked->number, sizeof asked->number, NULL, 0,
+                NI_NUMERICHOST);
+    freeaddrinfo(found);
+}
+
+nb_err nb__host_lookup(const char *host, char *out, size_t capacity_bytes, nb_error *error)
+{
+    nb__loop *loop = NULL;
+    nb__lookup *lookup = NULL;
+    question asked = {.error = {.code = NB_OK}};
+    struct addrinfo *number = nb__lookup_number(host, 0);
+    nb_err err = NB_OK;
+    if (number != NULL)
+        question_answered(&asked, number, "");
+    else
+        err = nb__loop_new(&loop, &asked.error);
+    if (err == NB_OK && number == NULL)
+        err = nb__lookup_start(loop, host, 0, question_answered, &asked, &lookup, &asked.error);
+    for (int64_t until_ns = nb__clock_mono_ns() + HOST_TIMEOUT_NS;
+         err == NB_OK && !asked.is_over && nb__clock_mono_ns() < until_ns;)
+        err = nb__loop_turn(loop, 100);
+    if (lookup != NULL && !asked.is_over) {
+        nb__lookup_cancel(lookup);
+        nb__fail(&asked.error, NB_E_TIMEOUT, 0, "the name servers do not answer");
+    }
+    nb__loop_free(loop);
+    if (asked.error.code == NB_OK && !nb__span_copy(nb__span(asked.number), out, capacity_bytes))
+        nb__fail(&asked.error, NB_E_ARGUMENT, 0, "no room for its number");
+    if (asked.error.code == NB_OK)
+        return NB_OK;
+    return nb__fail(error, asked.error.code, 0, "look up %.100s: %s", host, asked.error.detail);
 }

@@ -169,6 +169,31 @@ static void look_ups_that_hang_are_limited(void **state)
     harness_free(h);
 }
 
+static void a_one_shot_command_waits_for_a_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *number;
+    } good[] = {{"loop.test", "127.0.0.1"},
+                {"loop6.test", "::1"},
+                {"192.0.2.7", "192.0.2.7"},
+                {"2001:db8::1", "2001:db8::1"}};
+    char out[64], small[8];
+    nb_error error;
+    for (size_t i = 0; i < NB__COUNT_OF(good); i++) {
+        assert_int_equal(nb__host_lookup(good[i].host, out, sizeof out, &error), NB_OK);
+        assert_string_equal(out, good[i].number);
+    }
+    assert_int_equal(nb__host_lookup("none.test", out, sizeof out, &error), NB_E_SYSTEM);
+    assert_memory_equal(error.detail, "look up none.test: no such host name (", 38);
+    assert_int_equal(nb__host_lookup("loop.test", small, sizeof small, &error), NB_E_ARGUMENT);
+    resolver_block(true);
+    int64_t start = nb__clock_mono_ns();
+    assert_int_equal(nb__host_lookup("slow.test", out, sizeof out, &error), NB_E_TIMEOUT);
+    assert_in_range(nb__clock_mono_ns() - start, 9 * NB__NS_PER_S, 20 * NB__NS_PER_S);
+    resolver_block(false);
+}
+
 /* ---- what must not be reached ---- */
 
 /* The program's own definition stands before libc's: a sandbox without netlink has no list. */
@@ -383,6 +408,7 @@ int main(void)
         cmocka_unit_test(a_resolver_that_hangs_holds_nothing_up),
         cmocka_unit_test(a_slow_name_is_used_when_it_comes),
         cmocka_unit_test(look_ups_that_hang_are_limited),
+        cmocka_unit_test(a_one_shot_command_waits_for_a_name),
         cmocka_unit_test(our_own_listener_is_never_reached),
         cmocka_unit_test(the_words_of_a_refusal_name_the_hosts_file),
         cmocka_unit_test(a_number_stands_for_the_name),
