@@ -202,6 +202,23 @@ static void test_refusals(void **state)
     }
 }
 
+/* Line and column as an editor shows them, the offset in bytes as the file has them. */
+static void test_places(void **state)
+{
+    (void)state;
+    static const char text[] = "\xEF\xBB\xBF# 한\r\nfeed: 'sim'\r\nhours: 밤\r\n";
+    static const char bad[] = "\xEF\xBB\xBF# 한\xC7";
+    nb_error error = {0};
+    nb__settings *settings = nb__settings_new();
+    assert_int_equal(read_text(settings, text, sizeof text - 1, &error), NB_E_CONFIG);
+    assert_int_equal(strncmp(error.detail, "c.yaml:3:8: hours", 17), 0);
+    assert_int_equal(error.offset_bytes, strstr(text, "밤") - text);
+    assert_int_equal(read_text(settings, bad, sizeof bad - 1, &error), NB_E_CONFIG);
+    assert_int_equal(strncmp(error.detail, "c.yaml:1:4: bytes", 17), 0);
+    assert_int_equal(error.offset_bytes, sizeof bad - 2);
+    nb__settings_free(settings);
+}
+
 /* Cut at every byte it is read or refused, never half: and never read past its end. */
 static void test_cuts(void **state)
 {
@@ -265,8 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_nothing_is_a_file_too),
         cmocka_unit_test(test_appkeys), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_cuts),    cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_places),  cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_sizes),   cmocka_unit_test(test_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
