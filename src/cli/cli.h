@@ -19,6 +19,7 @@ int nb__command_decode(int argc, char **argv);
 int nb__command_report(int argc, char **argv);
 int nb__command_serve(int argc, char **argv);
 int nb__command_sim(int argc, char **argv);
+int nb__command_slots(int argc, char **argv);
 int nb__command_symbols(int argc, char **argv);
 int nb__command_tap(int argc, char **argv);
 

@@ -14,6 +14,7 @@ static const nb__command commands[] = {
     {"serve", "one session to a feed, its books, and the same protocol for many clients",
      nb__command_serve},
     {"sim", "be KIS's night feed: a look-alike with a market of its own", nb__command_sim},
+    {"slots", "who has which of the registrations that KIS allows, and why", nb__command_slots},
     {"symbols", "which codes exist: fetch KIS's master files, list, show and find",
      nb__command_symbols},
     {"tap", "print what a KIS-protocol server sends, as JSON, CSV or raw frames", nb__command_tap},

@@ -55,10 +55,14 @@ static void print_session(const nb__gateway *g, const nb__feed_view *view, nb__t
     nb__text_json(out, nb__span(nb__session_reason(session)));
     print_time(g, out, "down_since", nb__session_down_since_ns(session), is_down);
     print_time(g, out, "next_try", next_ns, is_waiting);
+    if (config->connects_max > 0)
+        nb__text_printf(out, ",\"budget_max\":%u", config->connects_max);
+    else
+        nb__text_string(out, ",\"budget_max\":null");
     nb__text_printf(out,
-                    ",\"budget_used\":%u,\"budget_max\":%u,\"budget_window_s\":%" PRId64
+                    ",\"budget_used\":%u,\"budget_window_s\":%" PRId64
                     ",\"registrations\":%u,\"registrations_max\":%u,\"counters\":{",
-                    nb__session_budget_used(session, now_ns), config->connects_max,
+                    nb__session_budget_used(session, now_ns),
                     config->connects_window_ns / NB__NS_PER_S, nb__session_slots_used(session),
                     config->registrations_max);
     counter_table table = session_table(session);

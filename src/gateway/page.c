@@ -80,10 +80,12 @@ static void print_links(const nb__gateway *g, nb__text *out)
         cell(out, view.name);
         cell(out, view.address);
         cell(out, nb__session_state_name(nb__session_state_of(view.session)));
-        nb__text_printf(out, "<td>%u of %u</td><td>%u of %u</td>",
-                        nb__session_slots_used(view.session), config->registrations_max,
-                        nb__session_budget_used(view.session, gateway_mono_ns(g)),
-                        config->connects_max);
+        nb__text_printf(out, "<td>%u of %u</td><td>%u", nb__session_slots_used(view.session),
+                        config->registrations_max,
+                        nb__session_budget_used(view.session, gateway_mono_ns(g)));
+        if (config->connects_max > 0)
+            nb__text_printf(out, " of %u", config->connects_max);
+        nb__text_string(out, "</td>");
         cell(out, nb__session_reason(view.session));
         nb__text_string(out, "</tr>\n");
     }
