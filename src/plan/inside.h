@@ -39,6 +39,7 @@ typedef struct entry {
     uint8_t session;                  /* where it lives or last lived */
     uint8_t window;                   /* of the wish; PLAN_IS_FRONT, PLAN_IS_NEAREST */
     bool wants_pinned, wants_client, wants_window;
+    bool is_slotless; /* pinned, and its session has no slot for it after all */
 } entry;
 
 typedef struct wish {
@@ -138,6 +139,7 @@ bool is_window_only(const entry *e);
 nb__registration_state state_at_home(const nb__plan *plan, uint32_t topic);
 bool is_parked(const nb__plan *plan, const entry *e);  /* wanted of a session that is away */
 bool holds_slot(const nb__plan *plan, uint32_t topic); /* asked for or confirmed */
+bool lingers(const nb__plan *plan, uint32_t topic);    /* held for nobody, where it lived last */
 void activate(nb__plan *plan, uint32_t topic);
 void seats_survey(nb__plan *plan, int64_t now_ns); /* states and free slots */
 void seats_census(nb__plan *plan);                 /* topics by session; the gauges */
@@ -153,7 +155,7 @@ uint8_t roomiest(const nb__plan *plan, int tier);
 uint32_t farthest(const nb__plan *plan, int tier, int64_t rank);
 /* A slot for one more important than windows: a free one, else the farthest window key's. */
 uint8_t room_for(nb__plan *plan, uint32_t topic, int tier_max, int64_t now_ns);
-bool move_to(nb__plan *plan, uint32_t topic, uint8_t session, int64_t now_ns);
+bool move_to(nb__plan *plan, uint32_t topic, nb__want who, uint8_t session, int64_t now_ns);
 void pinned_first(nb__plan *plan, int64_t now_ns);
 void shed_slotless(nb__plan *plan, int64_t now_ns);
 bool move_parked(nb__plan *plan, int64_t now_ns);

@@ -188,7 +188,7 @@ static bool want_at_home(nb__plan *plan, uint32_t topic, int64_t now_ns)
 {
     const entry *e = &plan->entries[topic];
     if (e->session == NB__PLAN_NOWHERE || is_parked(plan, e) ||
-        (!has_reason(e) && state_at_home(plan, topic) != NB__REG_LINGERING))
+        (!has_reason(e) && !lingers(plan, topic)))
         return false;
     return seat_at(plan, topic, NB__WANT_CLIENT, e->session, now_ns);
 }
@@ -196,13 +196,17 @@ static bool want_at_home(nb__plan *plan, uint32_t topic, int64_t now_ns)
 static bool want_elsewhere(nb__plan *plan, uint32_t topic, int64_t now_ns)
 {
     const entry *e = &plan->entries[topic];
-    bool lives = has_reason(e);
-    uint8_t session = room_for(plan, topic, is_parked(plan, e) ? TIER_UP : TIER_ANY, now_ns);
+    bool lives = has_reason(e), can_stay = is_parked(plan, e);
+    uint8_t session = room_for(plan, topic, can_stay ? TIER_UP : TIER_ANY, now_ns);
+    if (session == NB__PLAN_NOWHERE && can_stay) {
+        if (seat_at(plan, topic, NB__WANT_CLIENT, e->session, now_ns))
+            return true;
+        session = room_for(plan, topic, TIER_ANY, now_ns);
+    }
     if (session == NB__PLAN_NOWHERE)
-        return lives && seat_at(plan, topic, NB__WANT_CLIENT, e->session, now_ns);
-    if (lives && session != e->session)
-        (void)move_to(plan, topic, session, now_ns);
-    return seat_at(plan, topic, NB__WANT_CLIENT, lives ? e->session : session, now_ns);
+        return false;
+    return lives ? move_to(plan, topic, NB__WANT_CLIENT, session, now_ns)
+                 : seat_at(plan, topic, NB__WANT_CLIENT, session, now_ns);
 }
 
 nb_err nb__plan_want(nb__plan *plan, uint32_t topic, int64_t now_ns)

@@ -53,29 +53,31 @@ static void tell_rank(nb__plan *plan, uint32_t topic, int64_t now_ns)
 static bool seat_wish(nb__plan *plan, uint32_t topic, uint8_t session, int64_t now_ns)
 {
     return has_reason(&plan->entries[topic])
-               ? move_to(plan, topic, session, now_ns) /* it was parked */
+               ? move_to(plan, topic, NB__WANT_WINDOW, session, now_ns) /* it was parked */
                : seat_at(plan, topic, NB__WANT_WINDOW, session, now_ns);
 }
 
-/* Into a free slot while there are less than `most`, else into that of a key farther away. */
+/* Into a free slot while there are less than `most`, else into that of a key farther away. What
+ * lingers comes back to its own. */
 static bool seat_or_exchange(nb__plan *plan, uint32_t topic, uint32_t *held, uint32_t most,
                              int64_t now_ns)
 {
-    uint8_t session = NB__PLAN_NOWHERE;
-    for (int tier = TIER_UP; tier <= TIER_NEAR && session == NB__PLAN_NOWHERE && *held < most;
-         tier++)
-        session = roomiest(plan, tier);
-    if (session != NB__PLAN_NOWHERE) {
-        if (!seat_wish(plan, topic, session, now_ns))
-            return false;
-        ++*held;
-        return true;
+    uint8_t session = lingers(plan, topic) ? plan->entries[topic].session : NB__PLAN_NOWHERE;
+    if (*held < most) {
+        for (int tier = TIER_UP; tier <= TIER_NEAR && session == NB__PLAN_NOWHERE; tier++)
+            session = roomiest(plan, tier);
+        if (session != NB__PLAN_NOWHERE) {
+            ++*held;
+            return seat_wish(plan, topic, session, now_ns);
+        }
     }
     uint32_t victim = farthest(plan, TIER_UP, plan->entries[topic].rank);
     if (victim == PLAN_NONE)
         return false;
     unseat(plan, victim, NB__WANT_WINDOW, now_ns);
-    return seat_wish(plan, topic, plan->entries[victim].session, now_ns);
+    if (session == NB__PLAN_NOWHERE)
+        session = plan->entries[victim].session;
+    return seat_wish(plan, topic, session, now_ns);
 }
 
 static bool seat_wishes(nb__plan *plan, uint32_t each_max, uint32_t held, uint32_t most,

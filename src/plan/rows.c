@@ -118,7 +118,7 @@ bool nb__plan_next_row(const nb__plan *plan, uint32_t *cursor, nb__plan_row *out
         for (uint32_t i = 0; i < plan->active_count; i++) {
             uint32_t topic = plan->active[i];
             if (has_reason(&plan->entries[topic]) || plan->entries[topic].pin != 0 ||
-                is_wished(plan, topic) || state_at_home(plan, topic) == NB__REG_LINGERING)
+                is_wished(plan, topic) || lingers(plan, topic))
                 plan->rows[(*plan->row_count)++] = (wish){order_of(plan, topic), topic};
         }
         sort_by_order(plan->rows, *plan->row_count);

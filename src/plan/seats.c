@@ -37,6 +37,11 @@ bool holds_slot(const nb__plan *plan, uint32_t topic)
            (state == NB__REG_PENDING || state == NB__REG_CONFIRMED);
 }
 
+bool lingers(const nb__plan *plan, uint32_t topic)
+{
+    return !has_reason(&plan->entries[topic]) && state_at_home(plan, topic) == NB__REG_LINGERING;
+}
+
 /* ---- the active topics ---- */
 
 void activate(nb__plan *plan, uint32_t topic)
@@ -59,6 +64,12 @@ static void deactivate(nb__plan *plan, uint32_t topic)
 
 /* ---- looking at the sessions ---- */
 
+static void count_slots(nb__plan *plan, uint8_t session)
+{
+    plan->seats[session].free = nb__session_slots_free(plan->sessions[session]);
+    plan->seats[session].used = nb__session_slots_used(plan->sessions[session]);
+}
+
 void seats_survey(nb__plan *plan, int64_t now_ns)
 {
     bool is_any_up = false;
@@ -71,8 +82,7 @@ void seats_survey(nb__plan *plan, int64_t now_ns)
         s->is_up = state == NB__SESSION_UP;
         s->is_away = is_any_up && !s->is_up && state != NB__SESSION_RESTING &&
                      now_ns - nb__session_down_since_ns(session) >= PLAN_AWAY_NS;
-        s->free = nb__session_slots_free(session);
-        s->used = nb__session_slots_used(session);
+        count_slots(plan, (uint8_t)i);
     }
 }
 
@@ -91,7 +101,7 @@ void seats_census(nb__plan *plan)
         c->windows += is_window_only(e) && holds;
         if (holds)
             plan->seats[e->session].wanted++;
-        else if (!has_reason(e) && state_at_home(plan, topic) == NB__REG_LINGERING)
+        else if (lingers(plan, topic))
             plan->seats[e->session].lingering++;
         else if (!has_reason(e) && e->pin == 0 && !is_wished(plan, topic))
             deactivate(plan, topic);
@@ -130,19 +140,25 @@ uint8_t roomiest(const nb__plan *plan, int tier)
     return best;
 }
 
-uint32_t farthest(const nb__plan *plan, int tier, int64_t rank)
+/* `session` NB__PLAN_NOWHERE: of any session of the tier. */
+static uint32_t farthest_at(const nb__plan *plan, int tier, uint8_t session, int64_t rank)
 {
     uint32_t found = PLAN_NONE;
     for (uint32_t i = 0; i < plan->active_count; i++) {
         uint32_t topic = plan->active[i];
         const entry *e = &plan->entries[topic];
         if (is_window_only(e) && e->rank > rank && is_in_tier(&plan->seats[e->session], tier) &&
-            holds_slot(plan, topic)) {
+            (session == NB__PLAN_NOWHERE || session == e->session) && holds_slot(plan, topic)) {
             found = topic;
             rank = e->rank;
         }
     }
     return found;
+}
+
+uint32_t farthest(const nb__plan *plan, int tier, int64_t rank)
+{
+    return farthest_at(plan, tier, NB__PLAN_NOWHERE, rank);
 }
 
 /* ---- one topic, one reason ---- */
@@ -157,26 +173,25 @@ static bool *reason_of(entry *e, nb__want who)
 bool seat_at(nb__plan *plan, uint32_t topic, nb__want who, uint8_t session, int64_t now_ns)
 {
     entry *e = &plan->entries[topic];
-    nb__session *at = plan->sessions[session];
-    if (nb__session_want(at, topic, who, e->rank, now_ns) != NB_OK)
+    if (nb__session_want(plan->sessions[session], topic, who, e->rank, now_ns) != NB_OK)
         return false;
     e->session = session;
-    e->told_rank = e->rank;
+    if (who == NB__WANT_WINDOW)
+        e->told_rank = e->rank;
     *reason_of(e, who) = true;
     activate(plan, topic);
-    plan->seats[session].free = nb__session_slots_free(at);
+    count_slots(plan, session);
     return true;
 }
 
 void unseat(nb__plan *plan, uint32_t topic, nb__want who, int64_t now_ns)
 {
     entry *e = &plan->entries[topic];
-    nb__session *at = plan->sessions[e->session];
-    nb__session_release(at, topic, who, now_ns);
+    nb__session_release(plan->sessions[e->session], topic, who, now_ns);
     *reason_of(e, who) = false;
     if (!has_reason(e))
         e->left_ns = now_ns;
-    plan->seats[e->session].free = nb__session_slots_free(at);
+    count_slots(plan, e->session);
 }
 
 void unseat_wholly(nb__plan *plan, uint32_t topic, int64_t now_ns)
@@ -188,13 +203,19 @@ void unseat_wholly(nb__plan *plan, uint32_t topic, int64_t now_ns)
 
 /* ---- room for who is more important than windows ---- */
 
-static uint8_t evict(nb__plan *plan, uint32_t topic, int64_t now_ns)
+/* The farthest keys go until a slot is free. (One may have none itself: KIS had less room.) */
+static uint8_t evict_at(nb__plan *plan, int tier, uint8_t session, int64_t now_ns)
 {
-    unseat(plan, topic, NB__WANT_WINDOW, now_ns);
-    plan->counters.window_yields++;
-    /* what it lost is not asked for again at once */
-    plan->round_ns = now_ns + plan->config.move_gap_ns;
-    return plan->entries[topic].session;
+    uint32_t victim;
+    while ((victim = farthest_at(plan, tier, session, -1)) != PLAN_NONE) {
+        unseat(plan, victim, NB__WANT_WINDOW, now_ns);
+        plan->counters.window_yields++;
+        /* what it lost is not asked for again at once */
+        plan->round_ns = now_ns + plan->config.move_gap_ns;
+        if (plan->seats[plan->entries[victim].session].free > 0)
+            return plan->entries[victim].session;
+    }
+    return NB__PLAN_NOWHERE;
 }
 
 bool is_just_left(const nb__plan *plan, const entry *e, int64_t now_ns)
@@ -207,19 +228,12 @@ bool is_just_left(const nb__plan *plan, const entry *e, int64_t now_ns)
 static uint8_t old_home(nb__plan *plan, uint32_t topic, int64_t now_ns)
 {
     const entry *e = &plan->entries[topic];
+    if (lingers(plan, topic))
+        return e->session;
     if (!is_just_left(plan, e, now_ns))
         return NB__PLAN_NOWHERE;
-    if (plan->seats[e->session].free > 0)
-        return e->session;
-    uint32_t victim = PLAN_NONE;
-    for (uint32_t i = 0; i < plan->active_count; i++) {
-        const entry *other = &plan->entries[plan->active[i]];
-        if (is_window_only(other) && other->session == e->session &&
-            holds_slot(plan, plan->active[i]) &&
-            (victim == PLAN_NONE || other->rank > plan->entries[victim].rank))
-            victim = plan->active[i];
-    }
-    return victim == PLAN_NONE ? NB__PLAN_NOWHERE : evict(plan, victim, now_ns);
+    return plan->seats[e->session].free > 0 ? e->session
+                                            : evict_at(plan, TIER_UP, e->session, now_ns);
 }
 
 uint8_t room_for(nb__plan *plan, uint32_t topic, int tier_max, int64_t now_ns)
@@ -233,44 +247,53 @@ uint8_t room_for(nb__plan *plan, uint32_t topic, int tier_max, int64_t now_ns)
     for (size_t i = 0; i < NB__COUNT_OF(ways) && session == NB__PLAN_NOWHERE; i++) {
         if (ways[i].tier > tier_max)
             continue;
-        if (!ways[i].by_eviction) {
-            session = roomiest(plan, ways[i].tier);
-            continue;
-        }
-        uint32_t victim = farthest(plan, ways[i].tier, -1);
-        if (victim != PLAN_NONE)
-            session = evict(plan, victim, now_ns);
+        session = ways[i].by_eviction ? evict_at(plan, ways[i].tier, NB__PLAN_NOWHERE, now_ns)
+                                      : roomiest(plan, ways[i].tier);
     }
     return session;
 }
 
-/* With all its reasons, the most important first. On failure it stays where it was. */
-bool move_to(nb__plan *plan, uint32_t topic, uint8_t session, int64_t now_ns)
+/* With all its reasons, and as `who`, the most important of them. The new place is taken before the
+ * old one is given up: both happen before either session asks KIS anything. */
+bool move_to(nb__plan *plan, uint32_t topic, nb__want who, uint8_t session, int64_t now_ns)
 {
-    entry *e = &plan->entries[topic];
-    uint8_t from = e->session;
-    const bool wants[] = {[NB__WANT_WINDOW] = e->wants_window,
-                          [NB__WANT_CLIENT] = e->wants_client,
-                          [NB__WANT_PINNED] = e->wants_pinned};
+    const entry before = plan->entries[topic];
+    if (session == before.session)
+        return seat_at(plan, topic, who, session, now_ns);
+    if (nb__session_want(plan->sessions[session], topic, who, before.rank, now_ns) != NB_OK)
+        return false;
     unseat_wholly(plan, topic, now_ns);
-    bool is_moved = true;
-    for (nb__want who = NB__WANT_PINNED; who > NB__WANT_NOBODY; who--)
-        if (wants[who] && !seat_at(plan, topic, who, is_moved ? session : from, now_ns)) {
-            is_moved = false;
-            (void)seat_at(plan, topic, who, from, now_ns);
-        }
-    return is_moved;
+    const bool wants[] = {[NB__WANT_WINDOW] = before.wants_window,
+                          [NB__WANT_CLIENT] = before.wants_client,
+                          [NB__WANT_PINNED] = before.wants_pinned};
+    (void)seat_at(plan, topic, who, session, now_ns);
+    for (nb__want other = NB__WANT_PINNED; other > NB__WANT_NOBODY; other--)
+        if (wants[other])
+            (void)seat_at(plan, topic, other, session, now_ns); /* it has its slot there */
+    return true;
 }
 
 /* ---- pinned keys ---- */
 
-/* No slot is free and no window holds one: a client's is taken, by the session's own choice. */
+static bool seat_pinned(nb__plan *plan, uint32_t topic, uint8_t session, int64_t now_ns)
+{
+    entry *e = &plan->entries[topic];
+    if (has_reason(e) ? !move_to(plan, topic, NB__WANT_PINNED, session, now_ns)
+                      : !seat_at(plan, topic, NB__WANT_PINNED, session, now_ns))
+        return false;
+    e->is_slotless = false;
+    return true;
+}
+
+/* No slot is free and no window holds one: a client's is taken, by the session's own choice. Where
+ * it waits already it would only wait again. */
 static bool take_from_client(nb__plan *plan, uint32_t topic, int64_t now_ns)
 {
+    const entry *e = &plan->entries[topic];
     for (int tier = TIER_UP; tier < TIER_COUNT; tier++)
         for (uint8_t i = 0; i < plan->session_count; i++)
-            if (is_in_tier(&plan->seats[i], tier) &&
-                seat_at(plan, topic, NB__WANT_PINNED, i, now_ns))
+            if (is_in_tier(&plan->seats[i], tier) && !(e->wants_pinned && e->session == i) &&
+                seat_pinned(plan, topic, i, now_ns))
                 return true;
     return false;
 }
@@ -280,14 +303,14 @@ void pinned_first(nb__plan *plan, int64_t now_ns)
     for (uint32_t i = 0; i < plan->pin_count; i++) {
         uint32_t topic = plan->pins[i];
         const entry *e = &plan->entries[topic];
-        if (e->wants_pinned)
+        if (e->wants_pinned && !e->is_slotless)
             continue;
-        if (has_reason(e) && holds_slot(plan, topic)) {
+        if (!e->wants_pinned && holds_slot(plan, topic) && !is_parked(plan, e)) {
             (void)seat_at(plan, topic, NB__WANT_PINNED, e->session, now_ns);
             continue;
         }
         uint8_t session = room_for(plan, topic, TIER_ANY, now_ns);
-        if (session != NB__PLAN_NOWHERE ? !seat_at(plan, topic, NB__WANT_PINNED, session, now_ns)
+        if (session != NB__PLAN_NOWHERE ? !seat_pinned(plan, topic, session, now_ns)
                                         : !take_from_client(plan, topic, now_ns))
             return; /* those after it in the configuration find none either */
     }
@@ -302,7 +325,7 @@ static uint32_t last_waiting(const nb__plan *plan, uint8_t session, bool is_pinn
     for (uint32_t i = 0; i < plan->active_count; i++) {
         uint32_t topic = plan->active[i];
         const entry *e = &plan->entries[topic];
-        bool is_meant = is_pinned ? e->wants_pinned : is_window_only(e);
+        bool is_meant = is_pinned ? e->wants_pinned && !e->is_slotless : is_window_only(e);
         if (e->session != session || !is_meant || state_at_home(plan, topic) != NB__REG_PENDING)
             continue;
         const entry *last = found == PLAN_NONE ? NULL : &plan->entries[found];
@@ -318,27 +341,25 @@ static uint32_t slotless_count(const seats *s)
     return s->wanted > held ? s->wanted - held : 0;
 }
 
-/* Window keys come back by a later round, pinned ones by pinned_first(). A client's wish for one
- * that was refused as too many is over: it was told so. */
+/* Window keys come back by a later round, pinned ones by pinned_first(). */
 void shed_slotless(nb__plan *plan, int64_t now_ns)
 {
-    for (uint8_t i = 0; i < plan->session_count; i++) {
-        uint32_t count = slotless_count(&plan->seats[i]), topic;
-        while (count > 0 && ((topic = last_waiting(plan, i, false)) != PLAN_NONE ||
-                             (topic = last_waiting(plan, i, true)) != PLAN_NONE)) {
-            unseat_wholly(plan, topic, now_ns);
-            plan->entries[topic].left_ns = NB_TIME_UNDEF; /* nothing of it is on the wire */
-            count--;
-        }
-    }
     for (uint32_t i = 0; i < plan->pin_count; i++) {
         entry *e = &plan->entries[plan->pins[i]];
-        if (!e->wants_pinned || state_at_home(plan, plan->pins[i]) != NB__REG_REJECTED)
-            continue;
-        const nb__registration *r =
-            nb__session_registration(plan->sessions[e->session], plan->pins[i]);
-        if (r->answer.code == NB__OPSP_MAX_OVER)
-            unseat_wholly(plan, plan->pins[i], now_ns);
+        const nb__registration *r = nb__plan_registration(plan, plan->pins[i]);
+        e->is_slotless =
+            e->wants_pinned && r->state == NB__REG_REJECTED && r->answer.code == NB__OPSP_MAX_OVER;
+    }
+    for (uint8_t i = 0; i < plan->session_count; i++) {
+        uint32_t topic;
+        for (uint32_t count = slotless_count(&plan->seats[i]); count > 0; count--) {
+            if ((topic = last_waiting(plan, i, false)) != PLAN_NONE) {
+                unseat(plan, topic, NB__WANT_WINDOW, now_ns);
+                plan->entries[topic].left_ns = NB_TIME_UNDEF; /* nothing of it is on the wire */
+            } else if ((topic = last_waiting(plan, i, true)) != PLAN_NONE) {
+                plan->entries[topic].is_slotless = true;
+            }
+        }
     }
 }
 
@@ -348,8 +369,9 @@ static bool move_one(nb__plan *plan, uint32_t topic, int64_t now_ns)
 {
     if (!is_parked(plan, &plan->entries[topic]))
         return false;
+    nb__want who = plan->entries[topic].wants_pinned ? NB__WANT_PINNED : NB__WANT_CLIENT;
     uint8_t session = room_for(plan, topic, TIER_UP, now_ns);
-    if (session == NB__PLAN_NOWHERE || !move_to(plan, topic, session, now_ns))
+    if (session == NB__PLAN_NOWHERE || !move_to(plan, topic, who, session, now_ns))
         return false;
     plan->counters.moved_sessions++;
     return true;
