@@ -303,7 +303,7 @@ void nb__feed_shut(nb__feed *feed)
     if (feed->is_shut)
         return;
     feed->is_shut = true;
-    nb__session_rest(feed->session, "nightbook ends", nb__feed_now_ns(feed));
+    nb__session_rest(feed->session, "for good: nightbook ends", nb__feed_now_ns(feed));
     nb__feed_stir(feed);
 }
 

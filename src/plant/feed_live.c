@@ -86,12 +86,14 @@ void nb__live_save(nb__feed *feed)
     feed->handler.notice(feed->handler.self, feed, NB__NOTICE_DISK, error.detail);
 }
 
-static void remember(nb__feed *feed, nb_span memory)
+static void remember(nb__feed *feed, nb__text *memory)
 {
     nb_error error = {0};
-    if (memory.size_bytes == 0 ||
-        nb__session_memory_parse(feed->session, memory, nb__feed_now_ns(feed), nb__clock_real_ns(),
-                                 &error) == NB_OK)
+    if (memory->size_bytes == 0)
+        return;
+    nb__text_string(memory, "\n"); /* a memory is a line; the lock keeps it without its end */
+    if (nb__session_memory_parse(feed->session, nb__text_view(memory), nb__clock_mono_ns(),
+                                 nb__clock_real_ns(), &error) == NB_OK)
         return;
     nb__log(NB__LOG_WARN, "feed",
             "%s: what is kept of its last connects is not readable: %s\n"
@@ -112,7 +114,7 @@ nb_err nb__live_open(nb__feed *feed, const nb__live_config *config, uint16_t lis
     nb_err err = nb__appkey_lock_take(config->state_directory, config->appkey, &feed->live.lock,
                                       &memory, error);
     if (err == NB_OK) {
-        remember(feed, nb__text_view(&memory));
+        remember(feed, &memory);
         nb__hours_begin(feed, nb__clock_real_ns());
     } else if (error != NULL) {
         nb__fail_in(error, "appkey %s", feed->name);

@@ -88,7 +88,9 @@ typedef struct nb__plant_config {
                                        copies; NULL: from   the feed's own server */
     nb__address master_address;     /**< live: https://…/common/master/; host "": never fetched */
     uint16_t listen_port;           /**< our own listener: never connected to; 0 */
-    const char *evidence_directory; /**< evidence-YYYYMMDD.json is kept here; NULL: not kept */
+    const char *evidence_directory; /**< evidence-YYYYMMDD.json is kept here, that of an earlier run
+                                       of the same night as evidence-YYYYMMDD.2.json …; NULL: not
+                                       kept */
 } nb__plant_config;
 
 typedef struct nb__plant nb__plant;
@@ -138,8 +140,11 @@ nb_err nb__plant_want(nb__plant *plant, uint32_t topic);
 void nb__plant_release(nb__plant *plant, uint32_t topic);
 const nb__registration *nb__plant_registration(const nb__plant *plant, uint32_t topic);
 const nb__plan *nb__plant_plan(const nb__plant *plant);
-bool nb__plant_is_up(const nb__plant *plant); /**< every feed that is not resting is up */
-/** How long the feed that has been down longest (and is not resting) is down; 0: none is. */
+/** Every feed that is not resting is up, and one at least is; after nb__plant_shutdown(): one still
+ * is. */
+bool nb__plant_is_up(const nb__plant *plant);
+/** How long the feed that has been down longest (and is not resting) is down; 0: none is. A link
+ * that opened for less than 10 s, to be refused, has not ended it. */
 int64_t nb__plant_down_ns(const nb__plant *plant);
 const nb__master *nb__plant_master(const nb__plant *plant); /**< empty until it is loaded */
 const nb__symbols *
