@@ -193,6 +193,7 @@ int nb__command_sim(int argc, char **argv)
     int exit_code = parse(&a, argc, argv);
     if (exit_code >= 0)
         return exit_code;
+    nb__log_set_form(NB__LOG_KEYVALUE);
     nb_error error = {0};
     nb__loop *loop = NULL;
     nb_err err = settle(&a, &error);
