@@ -51,18 +51,17 @@ static void a_night_is_written_each_minute_and_kept_over_restarts(void **state)
     assert_non_null(strstr(text.data, "OPSP0000"));
     assert_null(strstr(text.data, "key-of-the-test"));
     assert_null(strstr(text.data, "0123456789abcdef")); /* iv and key of its answers */
-    nb__plant_close(r->plant);
+    stop(r);
     for (int run = 2; run < 4; run++) { /* the same night goes on, in other processes */
         char older[40];
         r->asked_count = 0;
         start(r);
         one_frame(r);
-        nb__plant_close(r->plant);
+        stop(r);
         snprintf(older, sizeof older, "evidence-20261123.%d.json", run);
         assert_true(read_evidence(r, older, &text));
         assert_true(read_evidence(r, "evidence-20261123.json", &text));
     }
-    r->plant = NULL;
     nb__text_fini(&text);
 }
 
@@ -73,8 +72,7 @@ static void a_run_that_saw_nothing_writes_nothing(void **state)
     r->has_masters = false;
     start(r);
     UNTIL(r, r->ups == 1);
-    nb__plant_close(r->plant);
-    r->plant = NULL;
+    stop(r);
     assert_false(read_evidence(r, "evidence-20261123.json", &text));
     nb__text_fini(&text);
 }

@@ -174,8 +174,7 @@ static void closing_in_every_early_state_is_clean(void **state)
         start(r);
         for (int i = 0; i < turns; i++)
             nb__loop_turn(r->loop, 1);
-        nb__plant_close(r->plant);
-        r->plant = NULL;
+        stop(r);
         nb__loop_turn(r->loop, 0);
     }
 }

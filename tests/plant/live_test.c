@@ -47,8 +47,7 @@ static void point_at_kis(rig *r, const char *ops_address)
 
 static void restart(rig *r)
 {
-    nb__plant_close(r->plant);
-    r->plant = NULL;
+    stop(r);
     start(r);
 }
 
@@ -315,8 +314,7 @@ static void a_live_feed_outside_its_hours_does_not_connect(void **state)
         nb__loop_turn(r->loop, 5);
     assert_int_equal(r->approvals, 0);
     assert_int_equal(r->opened, 0);
-    nb__plant_close(r->plant);
-    r->plant = NULL;
+    stop(r);
     nb_calendar_free(closed);
 }
 
@@ -401,8 +399,7 @@ static void closing_in_every_early_state_is_clean(void **state)
         start(r);
         for (int i = 0; i < turns; i++)
             nb__loop_turn(r->loop, 1);
-        nb__plant_close(r->plant);
-        r->plant = NULL;
+        stop(r);
         nb__loop_turn(r->loop, 0);
     }
 }

@@ -92,7 +92,7 @@ static void a_missing_one_is_fetched_and_kept(void **state)
     assert_int_equal(master.count, 5);
     nb__master_fini(&master);
     nb__text_fini(&content);
-    nb__plant_close(r->plant); /* fresh now: not fetched again */
+    stop(r); /* fresh now: not fetched again */
     start(r);
     UNTIL(r, find(r, "B01612902") != NULL);
     for (int i = 0; i < 10; i++)

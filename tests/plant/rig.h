@@ -255,6 +255,12 @@ static UNUSED void start(rig *r)
     nb__plant_on_notice(r->plant, on_notice, r);
 }
 
+static UNUSED void stop(rig *r)
+{
+    nb__plant_close(r->plant);
+    r->plant = NULL;
+}
+
 static UNUSED int close_rig(void **state)
 {
     rig *r = *state;
