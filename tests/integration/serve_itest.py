@@ -51,7 +51,9 @@ def test_own_keys_leave_slots_and_yield_to_clients():
             assert ask(ws, f"NEW{i:03}") == "OPSP0000", i
         assert ask(ws, "NEW999") == "OPSP0008"  # the 42nd, as at KIS
         wait_for("41 of the client's", lambda: states(server).get("confirmed") == 41)
-        assert states(server).get("pending") == 36, states(server)
+        slots = server.json("/v1/slots")
+        assert slots["totals"]["without_slot"] == 36 and slots["slots_used"] == 41, slots["totals"]
+        assert all("no slot" in row["reason"] for row in slots["slots"] if row["feed"] is None), slots
         assert ask(ws, "NEW000", "2") == "OPSP0001"
         ws.close()
         wait_for("own keys are back", lambda: states(server).get("confirmed") == 36, 30)
