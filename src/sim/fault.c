@@ -319,11 +319,11 @@ static nb_err fail_value(const nb__sim_fault_row *row, const nb__sim_param *para
 
 /* ---- parsing ---- */
 
-/* Cut `text` at the first of `marks`. @return false when there is none: all of it is `head`. */
-static bool split(nb_span text, const char *marks, nb_span *head, nb_span *rest)
+/* Cut `text` at the first of two marks. @return false when there is none: all of it is `head`. */
+static bool split(nb_span text, char mark, char other, nb_span *head, nb_span *rest)
 {
     size_t at = 0;
-    while (at < text.size_bytes && memchr(marks, text.data[at], strlen(marks)) == NULL)
+    while (at < text.size_bytes && text.data[at] != mark && text.data[at] != other)
         at++;
     bool is_split = at < text.size_bytes;
     *rest = (nb_span){text.data + at + is_split, text.size_bytes - at - is_split};
@@ -358,7 +358,7 @@ static nb_err take_param(const nb__sim_fault_row *row, nb_span text, bool is_fir
                          nb__sim_fault *fault, nb_error *error)
 {
     nb_span key, value;
-    bool is_named = split(text, "=:", &key, &value);
+    bool is_named = split(text, '=', ':', &key, &value);
     value = nb__span_trim(value);
     if (!is_named) {
         if (!is_first || row->params[0].name == NULL)
@@ -383,7 +383,7 @@ static nb_err take_param(const nb__sim_fault_row *row, nb_span text, bool is_fir
 nb_err nb__sim_fault_parse(nb_span text, nb__sim_fault *out, nb_error *error)
 {
     nb_span name, param, rest;
-    bool has_more = split(text, ":", &name, &rest);
+    bool has_more = split(text, ':', ':', &name, &rest);
     size_t kind = 0;
     while (kind < NB__FAULT_COUNT && !nb__span_is(name, table[kind].name))
         kind++;
@@ -391,7 +391,7 @@ nb_err nb__sim_fault_parse(nb_span text, nb__sim_fault *out, nb_error *error)
         return fail_name(name, error);
     nb__sim_fault fault = nb__sim_fault_make((nb__sim_fault_kind)kind);
     for (bool is_first = true; has_more; is_first = false) {
-        has_more = split(rest, ",", &param, &rest);
+        has_more = split(rest, ',', ',', &param, &rest);
         nb_err err = take_param(&table[kind], param, is_first, &fault, error);
         if (err != NB_OK)
             return err;

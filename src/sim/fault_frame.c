@@ -72,7 +72,8 @@ static size_t insert_field(char *text, size_t size_bytes, uint32_t after)
 {
     size_t at = field_begin(text, size_bytes, after);
     memmove(text + at + 2, text + at, size_bytes - at);
-    memcpy(text + at, "0^", 2);
+    text[at] = '0';
+    text[at + 1] = '^';
     return size_bytes + 2;
 }
 
@@ -144,10 +145,12 @@ size_t nb__sim_damage_garbage(const nb__sim_damage *damage, char out[NB__SIM_GAR
     };
     nb__random random = draws_of(damage, UINT64_C(1) << 32);
     const char *head = heads[nb__random_below(&random, NB__COUNT_OF(heads))];
-    size_t size_bytes = strlen(head), end_bytes = size_bytes;
+    size_t size_bytes = 0;
+    for (; head[size_bytes] != '\0'; size_bytes++)
+        out[size_bytes] = head[size_bytes];
+    size_t end_bytes = size_bytes;
     if (nb__random_below(&random, 4) != 0) /* else the head alone, which may be nothing at all */
         end_bytes += nb__random_below(&random, 200);
-    memcpy(out, head, size_bytes);
     while (size_bytes < end_bytes)
         out[size_bytes++] = (char)(' ' + nb__random_below(&random, '~' - ' ' + 1));
     return size_bytes;

@@ -248,7 +248,7 @@ static nb_err arm_faults(nb__sim *sim, nb_error *error)
             nb__log(NB__LOG_WARN, "sim",
                     "line %u of the script lies before the session time at the start\n  it strikes "
                     "nobody; --at sets the start",
-                    all.items[i].line);
+                    sim->schedule.rows[i].fault.line);
     nb__sim_faults_fini(&all);
     sim->config.faults = NULL; /* the caller's */
     sim->restart_mono_ns = sim->listen_mono_ns = INT64_MAX;
