@@ -9,6 +9,8 @@ static const nb__command commands[] = {
     {"config", "the settings in force, each with where it came from; or a file to begin with",
      nb__command_config},
     {"decode", "print raw KIS frames, one a line, as JSON or CSV", nb__command_decode},
+    {"doctor", "checks from the configuration to the first frame of KIS, with what to do",
+     nb__command_doctor},
     {"report", "what a night showed of the questions that only a live night can answer",
      nb__command_report},
     {"serve", "one session to a feed, its books, and the same protocol for many clients",

@@ -18,12 +18,12 @@ LONG = bool(os.environ.get("NB_LONG"))
 class Server:
     """A running `nightbook ARGS --listen 127.0.0.1:0`; its stderr is kept in `log`."""
 
-    def __init__(self, *args, listen="127.0.0.1:0"):
+    def __init__(self, *args, listen="127.0.0.1:0", environment=None, cwd=None):
         self.log = []
         self.ready = threading.Event()
         self.url = None
         self.process = subprocess.Popen([PROGRAM, *args, "--listen", listen], stderr=subprocess.PIPE,
-                                        stdout=subprocess.DEVNULL, text=True)
+                                        stdout=subprocess.DEVNULL, text=True, env=environment, cwd=cwd)
         threading.Thread(target=self._read, daemon=True).start()
         if not self.ready.wait(20) or self.url is None:
             self.process.kill()
