@@ -99,7 +99,7 @@ static void split_records(nb__plant *plant, nb__plant_frame *frame, nb_records *
     frame->is_one_key = count == 1 || (is_one_key && records[0].topic != NB__TOPIC_NONE);
     frame->record_count = count;
     plant->counters.records += count;
-    if (walk->drift > 0) {
+    if (walk->drift > 0 && frame->head.tr != NULL) {
         plant->counters.records_drifted += count;
         tell_drift(plant, frame, walk);
     }

@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 
 #define LOOK_NS (60 * NB__NS_PER_S)
-#define AHEAD_MIN_NS (15 * 60 * NB__NS_PER_S) /* 17:35; links open at 17:45 */
-#define AHEAD_SPREAD_S 300                    /* not all of the world's nightbooks at once */
+#define AHEAD_MIN_NS (900 * NB__NS_PER_S) /* 17:35; links open at 17:45 */
+#define AHEAD_SPREAD_S 300                /* not all of the world's nightbooks at once */
 #define PAUSE_MIN_NS (60 * NB__NS_PER_S)
 #define PAUSE_MAX_NS (3600 * NB__NS_PER_S)
 #define FETCH_TIMEOUT_NS (60 * NB__NS_PER_S)
