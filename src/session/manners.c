@@ -10,9 +10,10 @@
  *     approval   lock-outs in a row, and until when no approval is asked for
  *
  * Times are milliseconds since 1970, rounded up, so that no wait becomes shorter on the way; 0:
- * none. The form is strict: what was not written by this code counts as a spent budget. A time that
- * lies in the future, because the clock went back, is taken for the latest that it can be: an
- * attempt for one just now, a wait for the longest there is.
+ * none. The form is strict, the line end included, so that a line cut short is no line: what was
+ * not written whole by this code counts as a spent budget. A time that lies in the future, because
+ * the clock went back, is taken for the latest that it can be: an attempt for one just now, a wait
+ * for the longest there is.
  */
 #include "manners.h"
 #include <inttypes.h>
@@ -243,7 +244,7 @@ static bool read_memory(nb_span rest, remembered *out)
            take(&rest, "@") && take_number(&rest, UINT64_MAX, &out->in_use_ms) &&
            take(&rest, " approval=") && take_number(&rest, ROW_MAX, &out->lock_row) &&
            take(&rest, "@") && take_number(&rest, UINT64_MAX, &out->approval_ms) &&
-           (take(&rest, "\n") || rest.size_bytes == 0) && rest.size_bytes == 0;
+           take(&rest, "\n") && rest.size_bytes == 0;
 }
 
 nb_err nb__manners_parse(nb__manners *manners, nb_span text, int64_t now_ns, int64_t now_real_ns,

@@ -258,6 +258,26 @@ static void pinned_ones_survive_a_smaller_server(void **state)
     rig_close(&r);
 }
 
+static void a_pinned_one_that_waits_comes_before_a_client_who_was_quicker(void **state)
+{
+    (void)state;
+    nb__session_config config = rig_config(41);
+    rig r = rig_open(&config);
+    want(&r, "P1", NB__WANT_PINNED);
+    want(&r, "P2", NB__WANT_PINNED);
+    connect_up(&r);
+    confirm(&r, "P1");
+    expect_request(&r, "P2", true);
+    answer(&r, NB__OPSP_MAX_OVER, "P2"); /* room for one */
+    assert_int_equal(try_want(&r, "C1", NB__WANT_CLIENT, 0), NB_E_LIMIT);
+    release_as(&r, "P1", NB__WANT_PINNED);
+    want(&r, "C1", NB__WANT_CLIENT);
+    give_back(&r, "P1");
+    expect_state(&r, "C1", NB__REG_REJECTED);
+    confirm(&r, "P2");
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +289,7 @@ int main(void)
         cmocka_unit_test(lingering_counts_from_the_clients_leave),
         cmocka_unit_test(free_slots_count_what_lingers_and_what_the_server_has_room_for),
         cmocka_unit_test(pinned_ones_survive_a_smaller_server),
+        cmocka_unit_test(a_pinned_one_that_waits_comes_before_a_client_who_was_quicker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
