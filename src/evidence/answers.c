@@ -173,14 +173,14 @@ void nb__evidence_link(nb__evidence *evidence, uint32_t feed_index, bool is_up, 
         return;
     }
     feed->lost_ns = evidence->lost_ns = recv_ns;
-    if (feed->loss != 0)
-        return; /* it was not up in between: one loss */
+    if (feed->loss != 0 || reason == NULL)
+        return; /* it was not up in between: one loss; or none */
     if (evidence->loss_count == LOSSES_MAX) {
         evidence->losses_other++;
         return;
     }
     link_loss *loss = &evidence->losses[evidence->loss_count++];
     *loss = (link_loss){.feed = feed_index, .lost_ns = recv_ns};
-    copy_cut(loss->reason, sizeof loss->reason, reason == NULL ? "" : reason);
+    copy_cut(loss->reason, sizeof loss->reason, reason);
     feed->loss = evidence->loss_count;
 }

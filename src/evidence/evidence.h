@@ -47,7 +47,7 @@ void nb__evidence_pingpong(nb__evidence *evidence, uint32_t feed, int64_t recv_n
 /** KIS answered for an approval key; `error_code` "": it gave one. `words` scrubbed; may be "". */
 void nb__evidence_approval(nb__evidence *evidence, uint32_t feed, const char *error_code,
                            const char *words, int64_t recv_ns);
-/** A link of that appkey went up or down. */
+/** A link of that appkey went up or down. `reason` NULL: we ended it, which is no loss. */
 void nb__evidence_link(nb__evidence *evidence, uint32_t feed, bool is_up, const char *reason,
                        int64_t recv_ns);
 

@@ -94,7 +94,7 @@ typedef struct in_use_episode {
 typedef struct link_loss {
     uint32_t feed;
     int64_t lost_ns, back_ns; /* back 0: not yet */
-    char reason[112];
+    char reason[160];
 } link_loss;
 
 typedef struct approval_code {

@@ -127,10 +127,11 @@ static bool say_records(const report *r, const json_t *tr, const char *tr_id)
     nb__text_printf(r->out, "   %-9s", tr_id);
     for (size_t i = 0; i < json_array_size(pairs); i++) {
         const json_t *pair = json_array_get(pairs, i);
-        nb__text_printf(r->out, "%s%" PRId64 "%s in %" PRId64, i == 0 ? " " : ", ", item(pair, 0),
-                        item(pair, 0) == RECORDS_TOP ? " or more" : "", item(pair, 1));
+        nb__text_printf(r->out, "%s%" PRId64 "%s in %" PRId64 "%s", i == 0 ? " " : ", ",
+                        item(pair, 0), item(pair, 0) == RECORDS_TOP ? " or more" : "",
+                        item(pair, 1), i == 0 ? " frames" : "");
     }
-    nb__text_printf(r->out, " frames; at most %" PRId64 "\n", number(tr, "records_most"));
+    nb__text_printf(r->out, "; at most %" PRId64 "\n", number(tr, "records_most"));
     return true;
 }
 
@@ -363,7 +364,7 @@ static void say_approvals(const report *r)
         nb__text_string(r->out, NOT_SEEN);
         return;
     }
-    nb__text_printf(r->out, "   %" PRId64 " keys given\n", number(approvals, "given"));
+    nb__text_printf(r->out, "   approval keys given: %" PRId64 "\n", number(approvals, "given"));
     say_span(r, "shortest pause after which one was given:", approvals, "shortest_gap_given_ms");
     say_span(r, "longest pause after which it was \"too often\":", approvals,
              "longest_gap_too_often_ms");

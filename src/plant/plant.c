@@ -88,7 +88,8 @@ static void feed_link(void *self, nb__feed *feed, bool is_up, const char *reason
                      .feed = feed->index,
                      .recv_ns = nb__clock_real_ns(),
                      .reason = reason};
-    nb__keeper_link(&plant->keeper, feed->index, is_up, reason, mark.recv_ns);
+    bool is_rest = nb__session_state_of(feed->session) == NB__SESSION_RESTING;
+    nb__keeper_link(&plant->keeper, feed->index, is_up, is_rest ? NULL : reason, mark.recv_ns);
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].mark(plant->sinks[i].self, &mark);
     if (!is_up)

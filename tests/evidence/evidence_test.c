@@ -204,7 +204,7 @@ static void widths_and_records_a_frame(void **state)
     expect_number(tr_at(root, 2), "encrypted", 1);
     expect_words(&n, "H0EUASP0  38 fields in 3 frames, as documented");
     expect_words(&n, "H0EUASP0  40 fields in 1 frames, DOCUMENTED ARE 38");
-    expect_words(&n, "H0EUASP0  1 in 2, 2 in 2 frames; at most 2");
+    expect_words(&n, "H0EUASP0  1 in 2 frames, 2 in 2; at most 2");
     expect_words(&n, "H0EUCNI0  1 encrypted frames");
     night_close(&n);
 }
@@ -366,6 +366,8 @@ static void codes_and_how_long_an_appkey_was_in_use(void **state)
     answer(&n, 1, "", NB__OPSP_IN_USE, t + 60 * NB__NS_PER_S);
     answer(&n, 0, "B01612745", NB__OPSP_SUBSCRIBED, t + 70 * NB__NS_PER_S); /* another appkey */
     nb__evidence_link(n.evidence, 1, true, "", t + 120 * NB__NS_PER_S);
+    nb__evidence_link(n.evidence, 0, true, "", t);
+    nb__evidence_link(n.evidence, 0, false, NULL, t + NB__NS_PER_S); /* a rest is no loss */
     answer(&n, 1, "B01612745", NB__OPSP_SUBSCRIBED, t + 121 * NB__NS_PER_S);
     answer(&n, 1, "", NB__OPSP_IN_USE, t + 600 * NB__NS_PER_S);
     nb__answer unknown = {.code = NB__OPSP_COUNT, .rt_cd = "7", .msg_cd = "OPSP4711"};
@@ -373,6 +375,7 @@ static void codes_and_how_long_an_appkey_was_in_use(void **state)
     nb__evidence_answer(n.evidence, 0, &unknown, t);
     const json_t *root = root_of(&n), *in_use = json_object_get(root, "in_use");
     assert_int_equal(json_array_size(in_use), 2);
+    assert_int_equal(json_array_size(json_object_get(root, "losses")), 1);
     expect_number(json_array_get(in_use, 0), "count", 2);
     assert_string_equal(json_string_value(json_object_get(json_array_get(in_use, 0), "cleared")),
                         "2026-11-20T19:02:01.000+09:00");
