@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_LIFE_NS (23 * 3600 * NB__NS_PER_S) /* of 24 h: a stale one may silence the data */
+#define KEY_LIFE_NS                                                                                \
+    (INT64_C(23) * 3600 * NB__NS_PER_S) /* of 24 h: a stale one may silence the data */
 
 /* ---- reasons: for people, without the approval key and without control characters ---- */
 
