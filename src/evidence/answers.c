@@ -115,12 +115,12 @@ static void count_approval_code(nb__evidence *evidence, const char *error_code, 
 void nb__evidence_approval(nb__evidence *evidence, uint32_t feed_index, const char *error_code,
                            const char *words, int64_t recv_ns)
 {
-    feed_stats *feed = feed_of(evidence, feed_index);
     bool is_given = error_code[0] == '\0';
     bool is_too_often = strcmp(error_code, "EGW00133") == 0 || strcmp(error_code, "EGW00201") == 0;
-    int64_t gap_ns = feed == NULL || feed->approval_ns == 0 ? 0 : recv_ns - feed->approval_ns;
-    evidence_seen(evidence, recv_ns);
     evidence->approvals_given += is_given;
+    evidence_seen(evidence, recv_ns);
+    feed_stats *feed = feed_of(evidence, feed_index);
+    int64_t gap_ns = feed == NULL || feed->approval_ns == 0 ? 0 : recv_ns - feed->approval_ns;
     if (!is_given)
         count_approval_code(evidence, error_code, words);
     if (feed != NULL)
