@@ -5,6 +5,6 @@ foreach(script IN LISTS integration_tests)
     get_filename_component(name "${script}" NAME_WE)
     string(REGEX REPLACE "_itest$" "" name "${name}")
     add_test(NAME integration.${name} COMMAND /usr/bin/python3 "${script}")
-    set_tests_properties(integration.${name} PROPERTIES TIMEOUT 1200 LABELS integration
+    set_tests_properties(integration.${name} PROPERTIES LABELS integration
         ENVIRONMENT "NB_PROGRAM=$<TARGET_FILE:nightbook>;NB_SANITIZE=${NB_SANITIZE}")
 endforeach()
