@@ -48,7 +48,7 @@ struct nb__session {
     nb__text text;       /* the request as sent; holds it too */
     char echo[ECHO_MAX];
     size_t echo_bytes;
-    char cause[160], reason[288], rest_until[48];
+    char cause[160], reason[384], rest_until[48];
 };
 
 /* ---- attempt.c ---- */
