@@ -19,8 +19,9 @@
 
 #define PLAN_AWAY_NS (60 * NB__NS_PER_S)   /* a session down for so long gives its topics away */
 #define PLAN_LOOK_NS (100 * NB__NS_PER_MS) /* books and sessions are looked at so often at most */
-#define PLAN_STICKY_NS (5 * NB__NS_PER_S)  /* a topic given up just now goes back where it was */
-#define PLAN_STRIKES_MAX 200               /* on each side */
+#define PLAN_ANSWER_NS (5 * NB__NS_PER_S)  /* a request in flight is answered … */
+#define PLAN_GIVE_BACK_NS (30 * NB__NS_PER_S) /* … and a topic given back, or the link dropped */
+#define PLAN_STRIKES_MAX 200                  /* on each side */
 #define PLAN_NONE UINT32_MAX
 
 /* ---- a topic ---- */
@@ -30,7 +31,7 @@ enum { PLAN_IS_FRONT = NB__PLAN_WINDOWS_MAX, PLAN_IS_NEAREST, PLAN_WISH_KINDS };
 /* The reasons are those that the session has been told, too. */
 typedef struct entry {
     const nb__instrument *instrument; /* of a wish */
-    int64_t left_ns;                  /* when the last reason ended; NB_TIME_UNDEF: never */
+    int64_t left_ns;                  /* last seen wanted or lingering; NB_TIME_UNDEF: never */
     uint32_t rank, told_rank;         /* of the wish, 0 is the most wanted; as the session has it */
     uint32_t at;                      /* place in `active`; PLAN_NONE: not there */
     uint32_t stamp;                   /* wished when it is the plan's */
@@ -74,8 +75,9 @@ typedef struct window {
 typedef struct seats {
     uint32_t free; /* as the session says, kept up while we want and release */
     uint32_t used;
-    uint32_t wanted;    /* by us, not refused */
-    uint32_t lingering; /* held for nobody */
+    uint32_t wanted;     /* by us, not refused */
+    uint32_t lingering;  /* held for nobody */
+    int64_t up_since_ns; /* … as it was seen */
     bool is_up, is_away;
 } seats;
 
@@ -142,13 +144,13 @@ bool holds_slot(const nb__plan *plan, uint32_t topic); /* asked for or confirmed
 bool lingers(const nb__plan *plan, uint32_t topic);    /* held for nobody, where it lived last */
 void activate(nb__plan *plan, uint32_t topic);
 void seats_survey(nb__plan *plan, int64_t now_ns); /* states and free slots */
-void seats_census(nb__plan *plan);                 /* topics by session; the gauges */
+void seats_census(nb__plan *plan, int64_t now_ns); /* topics by session; the gauges */
 uint32_t seats_free(const nb__plan *plan);         /* of all sessions not away */
 bool seat_at(nb__plan *plan, uint32_t topic, nb__want who, uint8_t session, int64_t now_ns);
 void unseat(nb__plan *plan, uint32_t topic, nb__want who, int64_t now_ns);
 void unseat_wholly(nb__plan *plan, uint32_t topic, int64_t now_ns);
-/* Given up a moment ago, and its session is up: it may still be giving it back. */
-bool is_just_left(const nb__plan *plan, const entry *e, int64_t now_ns);
+/* Wanted no more, and its session has not given it back yet. */
+bool is_going_back(const nb__plan *plan, uint32_t topic, int64_t now_ns);
 /* The session of that tier with most room; NB__PLAN_NOWHERE: none has any. */
 uint8_t roomiest(const nb__plan *plan, int tier);
 /* The window key farthest from the money on a session of that tier, with a rank above `rank`. */

@@ -121,7 +121,7 @@ void nb__plan_set_master(nb__plan *plan, const nb__master *master, int64_t now_n
     (void)windows_apply(plan, true, now_ns);
     plan->round_ns = now_ns + plan->config.move_gap_ns;
     plan->look_ns = now_ns;
-    seats_census(plan);
+    seats_census(plan, now_ns);
 }
 
 /* ---- the look around ---- */
@@ -163,7 +163,7 @@ int64_t nb__plan_follow(nb__plan *plan, const nb__books *books, int64_t now_ns)
         return plan->look_ns;
     plan->look_ns = now_ns + PLAN_LOOK_NS;
     seats_survey(plan, now_ns);
-    seats_census(plan);
+    seats_census(plan, now_ns);
     shed_slotless(plan, now_ns);
     pinned_first(plan, now_ns);
     for (uint32_t i = 0; i < plan->window_count; i++)
@@ -175,7 +175,7 @@ int64_t nb__plan_follow(nb__plan *plan, const nb__books *books, int64_t now_ns)
     }
     if (now_ns >= plan->round_ns && round_try(plan, now_ns))
         plan->round_ns = now_ns + plan->config.move_gap_ns;
-    seats_census(plan);
+    seats_census(plan, now_ns);
     int64_t away_ns = next_away_ns(plan);
     return plan->round_ns > now_ns && plan->round_ns < away_ns ? plan->round_ns : away_ns;
 }

@@ -93,7 +93,7 @@ static bool seat_wishes(nb__plan *plan, uint32_t each_max, uint32_t held, uint32
             continue;
         }
         if (e->wants_pinned || e->wants_client || taken[e->window] >= each_max ||
-            is_just_left(plan, e, now_ns))
+            is_going_back(plan, topic, now_ns))
             continue;
         if (!seat_or_exchange(plan, topic, &held, most, now_ns))
             break;

@@ -79,6 +79,8 @@ void seats_survey(nb__plan *plan, int64_t now_ns)
         const nb__session *session = plan->sessions[i];
         seats *s = &plan->seats[i];
         nb__session_state state = nb__session_state_of(session);
+        if (state == NB__SESSION_UP && !s->is_up)
+            s->up_since_ns = now_ns;
         s->is_up = state == NB__SESSION_UP;
         s->is_away = is_any_up && !s->is_up && state != NB__SESSION_RESTING &&
                      now_ns - nb__session_down_since_ns(session) >= PLAN_AWAY_NS;
@@ -86,7 +88,7 @@ void seats_survey(nb__plan *plan, int64_t now_ns)
     }
 }
 
-void seats_census(nb__plan *plan)
+void seats_census(nb__plan *plan, int64_t now_ns)
 {
     nb__plan_counters *c = &plan->counters;
     for (uint32_t i = 0; i < plan->session_count; i++)
@@ -94,17 +96,19 @@ void seats_census(nb__plan *plan)
     c->pinned = c->windows = c->pinned_without_slot = 0;
     for (uint32_t i = plan->active_count; i-- > 0;) {
         uint32_t topic = plan->active[i];
-        const entry *e = &plan->entries[topic];
+        entry *e = &plan->entries[topic];
         bool holds = holds_slot(plan, topic);
         c->pinned += e->pin != 0 && holds;
         c->pinned_without_slot += e->pin != 0 && !holds;
         c->windows += is_window_only(e) && holds;
-        if (holds)
+        if (holds) {
             plan->seats[e->session].wanted++;
-        else if (lingers(plan, topic))
+        } else if (lingers(plan, topic)) {
             plan->seats[e->session].lingering++;
-        else if (!has_reason(e) && e->pin == 0 && !is_wished(plan, topic))
+            e->left_ns = now_ns;
+        } else if (!has_reason(e) && e->pin == 0 && !is_wished(plan, topic)) {
             deactivate(plan, topic);
+        }
     }
     c->slots_max = c->slots_used = 0;
     for (uint32_t i = 0; i < plan->session_count; i++) {
@@ -218,19 +222,27 @@ static uint8_t evict_at(nb__plan *plan, int tier, uint8_t session, int64_t now_n
     return NB__PLAN_NOWHERE;
 }
 
-bool is_just_left(const nb__plan *plan, const entry *e, int64_t now_ns)
+/* The session does not say so. It asks for a giving back first of all, and drops a link that leaves
+ * requests unanswered: what is not answered after a while is on no wire, as what was lost with its
+ * link. */
+bool is_going_back(const nb__plan *plan, uint32_t topic, int64_t now_ns)
 {
-    return e->session != NB__PLAN_NOWHERE && plan->seats[e->session].is_up &&
-           e->left_ns != NB_TIME_UNDEF && now_ns - e->left_ns < PLAN_STICKY_NS;
+    const entry *e = &plan->entries[topic];
+    if (e->session == NB__PLAN_NOWHERE || has_reason(e) || e->left_ns == NB_TIME_UNDEF)
+        return false;
+    const seats *s = &plan->seats[e->session];
+    const nb__registration *r = nb__plan_registration(plan, topic);
+    if (!s->is_up || s->up_since_ns > e->left_ns || r->state != NB__REG_NONE)
+        return false;
+    return now_ns - e->left_ns <
+           (r->answer.code == NB__OPSP_UNSUBSCRIBED ? PLAN_ANSWER_NS : PLAN_GIVE_BACK_NS);
 }
 
-/* Its session may still be giving it back, and it must not come over two. */
+/* It must not come over two sessions at a time. */
 static uint8_t old_home(nb__plan *plan, uint32_t topic, int64_t now_ns)
 {
     const entry *e = &plan->entries[topic];
-    if (lingers(plan, topic))
-        return e->session;
-    if (!is_just_left(plan, e, now_ns))
+    if (!is_going_back(plan, topic, now_ns))
         return NB__PLAN_NOWHERE;
     return plan->seats[e->session].free > 0 ? e->session
                                             : evict_at(plan, TIER_UP, e->session, now_ns);
@@ -355,7 +367,6 @@ void shed_slotless(nb__plan *plan, int64_t now_ns)
         for (uint32_t count = slotless_count(&plan->seats[i]); count > 0; count--) {
             if ((topic = last_waiting(plan, i, false)) != PLAN_NONE) {
                 unseat(plan, topic, NB__WANT_WINDOW, now_ns);
-                plan->entries[topic].left_ns = NB_TIME_UNDEF; /* nothing of it is on the wire */
             } else if ((topic = last_waiting(plan, i, true)) != PLAN_NONE) {
                 plan->entries[topic].is_slotless = true;
             }

@@ -168,6 +168,59 @@ static void more_pinned_than_slots_wait_in_their_order(void **state)
     rig_close(r);
 }
 
+static void a_client_that_asks_early_does_not_come_before_pinned_keys(void **state)
+{
+    (void)state;
+    rig *r = usual(1, 2);
+    pin(r, "H0STCNT0:000001");
+    pin(r, "H0STCNT0:000002");
+    rig_plan(r);
+    assert_int_equal(want(r, stock(r, 9)), NB_E_LIMIT);
+    run(r, S);
+    assert_int_equal(served(r, stock(r, 1)) + served(r, stock(r, 2)), 2);
+    rig_close(r);
+}
+
+/* A window takes over what clients leave only as far as the reserve allows. */
+static void what_clients_leave_does_not_eat_the_reserve(void **state)
+{
+    (void)state;
+    rig *r = usual(1, 20);
+    begin(r);
+    run(r, GAP);
+    for (double k = 1115; k <= 1120; k += 2.5) /* wished for, but too far for the slots */
+        assert_int_equal(want(r, option(r, 'C', k)), NB_OK);
+    run(r, S);
+    assert_int_equal(nb__plan_count(r->plan)->slots_used, 18);
+    for (double k = 1115; k <= 1120; k += 2.5)
+        release(r, option(r, 'C', k));
+    run(r, 2 * GAP);
+    assert_int_equal(nb__plan_count(r->plan)->windows, 15);
+    assert_int_equal(nb__plan_count(r->plan)->slots_used, 15);
+    assert_int_equal(state_of(r, option(r, 'C', 1120)), NB__REG_LINGERING);
+    rig_close(r);
+}
+
+/* With room it does, and nothing is asked of KIS. */
+static void what_a_client_leaves_stays_in_the_window(void **state)
+{
+    (void)state;
+    rig *r = usual(1, 20);
+    begin(r);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(want(r, stock(r, i)), NB_OK);
+    uint32_t lost = option(r, 'P', 1107.5);
+    for (unsigned i = 0; i < 6; i++)
+        release(r, stock(r, i));
+    assert_int_equal(want(r, lost), NB_OK);
+    uint64_t requests = r->servers[0].requests;
+    release(r, lost);
+    run(r, 2 * GAP);
+    assert_int_equal(state_of(r, lost), NB__REG_CONFIRMED);
+    assert_int_equal(r->servers[0].requests, requests);
+    rig_close(r);
+}
+
 static void a_client_of_a_pinned_or_window_key_needs_no_slot(void **state)
 {
     (void)state;
@@ -418,6 +471,9 @@ int main(void)
         cmocka_unit_test(a_shrunk_window_grows_again_not_within_the_gap),
         cmocka_unit_test(pinned_are_first_and_never_yield),
         cmocka_unit_test(more_pinned_than_slots_wait_in_their_order),
+        cmocka_unit_test(a_client_that_asks_early_does_not_come_before_pinned_keys),
+        cmocka_unit_test(what_clients_leave_does_not_eat_the_reserve),
+        cmocka_unit_test(what_a_client_leaves_stays_in_the_window),
         cmocka_unit_test(a_client_of_a_pinned_or_window_key_needs_no_slot),
         cmocka_unit_test(a_clients_last_leave_lingers),
         cmocka_unit_test(kis_has_fewer_slots_than_told),

@@ -64,7 +64,7 @@ static inline nb__instrument *add_row(rig *r, nb__product product, char right, c
     return row;
 }
 
-#define POINTS(n) ((nb_price)((n) * 1000 + 0.5) * (NB_PRICE_ONE / 1000))
+#define POINTS(n) ((nb_price)((n)*1000 + 0.5) * (NB_PRICE_ONE / 1000))
 
 /* Strikes 2.5 apart around `money`; `money` 0: no marks. */
 static inline void add_chain(rig *r, nb__product product, const char *expiry, double from,
@@ -106,7 +106,8 @@ static inline const char *code_at(const rig *r, nb__product product, const char 
 
 /* ---- life ---- */
 
-static inline rig *rig_open(uint32_t session_count, uint32_t registrations_max)
+static inline rig *rig_open_paced(uint32_t session_count, uint32_t registrations_max,
+                                  int64_t request_gap_ns)
 {
     rig *r = calloc(1, sizeof *r);
     assert_non_null(r);
@@ -118,7 +119,7 @@ static inline rig *rig_open(uint32_t session_count, uint32_t registrations_max)
     for (uint32_t i = 0; i < session_count; i++) {
         nb__session_config config = nb__session_config_default();
         config.registrations_max = registrations_max;
-        config.request_gap_ns = 0;
+        config.request_gap_ns = request_gap_ns;
         config.connects_max = 0;
         config.seed = i;
         r->sessions[i] = nb__session_new(&config, r->topics, TOPICS_MAX);
@@ -126,6 +127,11 @@ static inline rig *rig_open(uint32_t session_count, uint32_t registrations_max)
         r->servers[i] = (server){.limit = registrations_max, .is_reachable = true};
     }
     return r;
+}
+
+static inline rig *rig_open(uint32_t session_count, uint32_t registrations_max)
+{
+    return rig_open_paced(session_count, registrations_max, 0);
 }
 
 static inline void rig_plan(rig *r)

@@ -17,7 +17,7 @@
  */
 #include "rig.h"
 
-enum { STEPS = 400, POOL = 60 };
+enum { STEPS = 300, POOL = 60 };
 
 typedef struct storm {
     rig *r;
@@ -69,7 +69,8 @@ static storm *storm_open(uint64_t seed)
     s->seed = seed;
     nb__random_init(&s->random, seed);
     s->told = (int64_t)(4 + below(s, 38));
-    s->r = rig_open((uint32_t)(1 + below(s, 4)), (uint32_t)s->told);
+    s->r = rig_open_paced((uint32_t)(1 + below(s, 4)), (uint32_t)s->told,
+                          (int64_t)(80 * below(s, 2)) * MS);
     rig *r = s->r;
     s->is_marked = below(s, 4) != 0;
     s->gap_ns = r->config.move_gap_ns = (int64_t)(1 + below(s, 30)) * S;
@@ -221,6 +222,18 @@ static void look(storm *s)
     pump(r);
 }
 
+/* Time passes: sessions have their turns as long as there is something to ask. */
+static void pass(storm *s, int64_t ns)
+{
+    rig *r = s->r;
+    int64_t until_ns = r->now_ns + ns;
+    for (int turns = 0; turns < 100 && r->now_ns + 100 * MS < until_ns; turns++) {
+        r->now_ns += 100 * MS;
+        pump(r);
+    }
+    r->now_ns = until_ns;
+}
+
 /* ---- what happens ---- */
 
 static uint32_t any_topic(storm *s)
@@ -308,7 +321,7 @@ static void trouble(storm *s, int *night)
         s->changed_ns = r->now_ns;
         break;
     default:
-        r->now_ns += (int64_t)below(s, 90) * S; /* a quiet time */
+        pass(s, (int64_t)below(s, 90) * S); /* a quiet time */
         break;
     }
 }
@@ -365,7 +378,7 @@ static void weather(uint64_t seed)
     s->is_fill_ok = true;
     s->changed_ns = r->now_ns;
     for (int step = 0; step < STEPS; step++) {
-        r->now_ns += below(s, 4) == 0 ? (int64_t)below(s, 20) * S + S : 100 * MS;
+        pass(s, below(s, 4) == 0 ? (int64_t)below(s, 20) * S + S : 100 * MS);
         for (uint64_t i = below(s, 4); i > 0; i--)
             client_wants(s);
         if (s->asked_count > 0 && below(s, 3) == 0)
