@@ -342,6 +342,7 @@ static void gaps_tell_whether_frames_are_thinned_out(void **state)
     expect_pair(gaps, 0, 7, 100);
     expect_pair(gaps, 1, 8, 100);
     expect_pair(gaps, 2, 9, 100);
+    assert_int_equal(json_array_size(gaps), 3);
     expect_words(&n, "THINNED OUT every 0.2 s");
     const json_t *key = json_array_get(json_object_get(root, "keys"), 0);
     expect_number(key, "frames", 303);
