@@ -39,8 +39,8 @@ for kind in shared static; do
     mv "$work/cmake-$kind/book" "$work/book-cmake-$kind"
 done
 for kind in pkgconfig cmake; do
-    ldd "$work/book-$kind-static" | grep -q libnightbook && fail "the static program needs libnightbook.so"
-    ldd "$work/book-$kind-shared" | grep -q libnightbook || fail "the shared program does not use libnightbook.so"
+    ldd "$work/book-$kind-static" | grep libnightbook >/dev/null && fail "the static program needs libnightbook.so"
+    ldd "$work/book-$kind-shared" | grep libnightbook >/dev/null || fail "the shared program does not use libnightbook.so"
 done
 
 "$prefix/bin/nightbook" sim --listen 127.0.0.1:0 --at 20:00 --keys 5 --many-sessions --quiet 2>"$work/sim.log" &

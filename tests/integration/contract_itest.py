@@ -261,7 +261,7 @@ def test_refusals_at_start_are_told_in_words():
         code, words = refused("serve", "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
         assert code == 71 and "in use" in words and "--listen" in words, (code, words)
     code, words = refused("serve", "--feed", "kis")
-    assert code == 64, words
+    assert code == 78 and "no appkey" in words and "config --init" in words, words
     code, words = refused("serve", "--no-such-option")
     assert code == 64 and "--no-such-option" in words
     code, words = refused("serve", "--feed", "http://x")

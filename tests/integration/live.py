@@ -16,7 +16,7 @@ import urllib.request
 
 from nb import Server
 
-APPKEY = "PSplantedAPPKEYplantedAPPKEYplanted0"
+APPKEY = f"PSplantedAPPKEYplantedAPPKEY{os.getpid():08d}"  # tests run side by side, and an appkey has one holder
 SECRET = "plantedSECRET/" + "s3cr3tS3CR3T+" * 12 + "=="
 HTS_ID = "plantedHTS"
 

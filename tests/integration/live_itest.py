@@ -175,7 +175,7 @@ def test_broken_configurations_never_fall_back():
 def test_two_appkeys_are_eighty_two_slots():
     with Home() as home, Server("sim") as sim:
         home.live(f"{sim.host}:{sim.port}", "reserve: 5\npin: [H0EUASP0:B01612A45]\n",
-                  keys=((APPKEY, SECRET), ("PSanotherAPPKEYanotherAPPKEYanother0", SECRET)))
+                  keys=((APPKEY, SECRET), (APPKEY[::-1], SECRET)))
         with live_server(home) as server:
             wait_for("both links are up", lambda: is_up(server) and len(server.json("/v1/status")["feeds"]) == 2)
             ws = RawWs(server)

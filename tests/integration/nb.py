@@ -7,12 +7,19 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.environ.get("NB_PROGRAM") or sys.exit("NB_PROGRAM must name the program to test")
 LONG = bool(os.environ.get("NB_LONG"))
+
+# Whoever runs the tests may be a user of nightbook: neither their configuration nor their appkey has a part in them.
+_HOME = tempfile.TemporaryDirectory(prefix="nightbook-home-")
+os.environ["HOME"] = _HOME.name
+for _name in [name for name in os.environ if name.startswith(("KIS_", "XDG_"))]:
+    del os.environ[_name]
 
 
 class Server:

@@ -9,6 +9,7 @@ at 60 session seconds a second; with NB_LONG 12 session hours (12 minutes).
 import asyncio
 import codecs
 import json
+import os
 import random
 import tempfile
 import time
@@ -22,7 +23,7 @@ from rawws import REQUEST
 SPEED = 60
 SECONDS = 12 * 3600 / SPEED if LONG else 40
 CLIENTS = 100 if LONG else 30
-KEYS = [("PSsoakAPPKEYsoakAPPKEYsoakAPPKEY%04d" % i, SECRET) for i in range(3)]
+KEYS = [(f"PSsoakAPPKEYsoakAPPKEY{os.getpid():08d}-{i}", SECRET) for i in range(3)]
 CONNECTS, WINDOW_S = 4, 10  # the budget, ten session minutes
 
 # from second to second of a round (None: it strikes once); the long run repeats the round
