@@ -214,8 +214,7 @@ static nb_err open_link(nb_client *client, const nb__address *address, int64_t t
                         nb_error *error)
 {
     nb__link_handler handler = {client, on_opened, on_message, NULL, on_closed};
-    const nb__link_options options = {.timeout_ns = timeout_ns,
-                                      .user_timeout_ns = LINK_SILENT_NS};
+    const nb__link_options options = {.timeout_ns = timeout_ns, .user_timeout_ns = LINK_SILENT_NS};
     nb_err err = nb__link_open(client->loop, address, &options, &handler, &client->link, error);
     while (err == NB_OK && !client->is_open && !client->is_closed)
         err = nb__loop_turn(client->loop, -1);
