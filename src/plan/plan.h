@@ -47,7 +47,9 @@ typedef struct nb__plan_config {
     uint32_t reserve;      /**< slots that windows leave free, over all appkeys; 5 */
     uint32_t nearest_max;  /**< instead of windows: so many codes nearest the money by the master's
                               marks, any product (simulated feeds: all of them); 0: none */
-    int64_t move_gap_ns;   /**< a window moves by one strike at most once in so long; 30 s */
+    int64_t move_gap_ns;   /**< all that nightbook changes by itself happens in rounds, one at most
+                              in so long: each window moves or grows by one strike, or topics leave a
+                              session that is away; 30 s */
     uint32_t hysteresis_percent; /**< of a strike step, beyond half of it, before it moves; 25 */
 } nb__plan_config;
 nb__plan_config nb__plan_config_default(void);
@@ -97,7 +99,7 @@ typedef struct nb__plan_forward {
 nb__plan_forward nb__plan_forward_of(const nb__plan *plan, uint32_t window);
 
 typedef struct nb__plan_counters {
-    uint64_t slots_max, slots_used, pinned, windows, /**< gauges */
+    uint64_t slots_max, slots_used, pinned, windows, /**< gauges, as of the last look */
         pinned_without_slot, window_moves, window_yields, refused, moved_sessions;
 } nb__plan_counters;
 extern const nb__metric nb__plan_metrics[];

@@ -7,7 +7,9 @@
 
 /* ---- reasons ---- */
 
-__attribute__((format(printf, 2, 3))) static void say(nb__plan_row *row, const char *format, ...)
+static void say(nb__plan_row *row, const char *format, ...) NB__PRINTF(2, 3);
+
+static void say(nb__plan_row *row, const char *format, ...)
 {
     size_t size = strlen(row->reason);
     if (size > 0 && size + 2 < sizeof row->reason) {

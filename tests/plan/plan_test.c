@@ -215,7 +215,7 @@ static void what_a_client_leaves_stays_in_the_window(void **state)
     assert_int_equal(want(r, lost), NB_OK);
     uint64_t requests = r->servers[0].requests;
     release(r, lost);
-    run(r, 2 * GAP);
+    run(r, S);
     assert_int_equal(state_of(r, lost), NB__REG_CONFIRMED);
     assert_int_equal(r->servers[0].requests, requests);
     rig_close(r);
@@ -370,6 +370,38 @@ static void the_farthest_yields_over_all_sessions(void **state)
     rig_close(r);
 }
 
+/* A slow session still gives a topic back while a client asks for it: it goes back there. */
+static void a_topic_does_not_come_over_two_sessions(void **state)
+{
+    (void)state;
+    rig *r = rig_open_paced(2, 5, 80 * MS);
+    usual_master(r);
+    window_spec(r, "kosdaq150/nearest:0"); /* there is none */
+    begin(r);
+    uint32_t at[2][5], count[2] = {0, 0};
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(want(r, stock(r, i)), NB_OK);
+        run(r, S);
+        uint32_t home = r->servers[0].has[stock(r, i)] ? 0 : 1;
+        at[home][count[home]++] = stock(r, i);
+    }
+    for (int i = 0; i < 4; i++)
+        nb__plan_release(r->plan, at[0][i], r->now_ns);
+    for (unsigned i = 20; i < 23; i++) /* in the place of three of them */
+        assert_int_equal(nb__plan_want(r->plan, stock(r, i), r->now_ns), NB_OK);
+    for (int i = 0; i < 4; i++) /* now there is more room on the other one */
+        nb__plan_release(r->plan, at[1][i], r->now_ns);
+    assert_int_equal(state_of(r, at[0][2]), NB__REG_NONE); /* given back last of the three */
+    assert_int_equal(nb__plan_want(r->plan, at[0][2], r->now_ns), NB_OK);
+    for (int i = 0; i < 40; i++) {
+        r->now_ns += 20 * MS;
+        pump(r);
+        assert_true(served(r, at[0][2]) <= 1);
+    }
+    assert_int_equal(served(r, at[0][2]), 1);
+    rig_close(r);
+}
+
 static void another_night_releases_what_is_not_listed_any_more(void **state)
 {
     (void)state;
@@ -482,6 +514,7 @@ int main(void)
         cmocka_unit_test(what_kis_refuses_for_good_takes_no_slot_and_is_not_asked_again),
         cmocka_unit_test(a_topic_lives_on_the_session_with_most_room),
         cmocka_unit_test(the_farthest_yields_over_all_sessions),
+        cmocka_unit_test(a_topic_does_not_come_over_two_sessions),
         cmocka_unit_test(another_night_releases_what_is_not_listed_any_more),
         cmocka_unit_test(the_same_master_again_changes_nothing),
         cmocka_unit_test(nearest_takes_all_that_fit_for_simulated_feeds),

@@ -222,14 +222,25 @@ static void look(storm *s)
     pump(r);
 }
 
+static uint64_t requests_of(const storm *s)
+{
+    uint64_t requests = 0;
+    for (uint32_t i = 0; i < s->r->session_count; i++)
+        requests += s->r->servers[i].requests;
+    return requests;
+}
+
 /* Time passes: sessions have their turns as long as there is something to ask. */
 static void pass(storm *s, int64_t ns)
 {
     rig *r = s->r;
     int64_t until_ns = r->now_ns + ns;
-    for (int turns = 0; turns < 100 && r->now_ns + 100 * MS < until_ns; turns++) {
+    uint64_t before = 0;
+    for (int idle = 0; idle < 3 && r->now_ns + 100 * MS < until_ns;) {
         r->now_ns += 100 * MS;
         pump(r);
+        idle = requests_of(s) == before ? idle + 1 : 0;
+        before = requests_of(s);
     }
     r->now_ns = until_ns;
 }
@@ -334,7 +345,7 @@ static void calm(storm *s)
         r->servers[i].limit = (uint32_t)s->told;
     }
     for (int i = 0; i < 500; i++) { /* lower limits are tried again after minutes */
-        r->now_ns += i < 50 ? S : 12 * S;
+        pass(s, i < 50 ? S : 12 * S);
         look(s);
         drop_refused(s);
     }
@@ -343,9 +354,7 @@ static void calm(storm *s)
 static void check_calm(storm *s)
 {
     rig *r = s->r;
-    uint64_t requests = 0;
-    for (uint32_t i = 0; i < r->session_count; i++)
-        requests += r->servers[i].requests;
+    uint64_t requests = requests_of(s);
     for (uint32_t i = 0; i < s->asked_count; i++)
         require(s, served(r, s->asked[i]) == 1);
     uint32_t cursor = 0, slots = (uint32_t)s->told * r->session_count, pins = 0;
@@ -358,12 +367,10 @@ static void check_calm(storm *s)
             require(s, free_slots(s) <= r->config.reserve);
     }
     for (int i = 0; i < 60; i++) {
-        r->now_ns += 10 * S;
+        pass(s, 10 * S);
         look(s);
     }
-    for (uint32_t i = 0; i < r->session_count; i++)
-        requests -= r->servers[i].requests;
-    require(s, requests == 0);
+    require(s, requests_of(s) == requests);
 }
 
 static void weather(uint64_t seed)
