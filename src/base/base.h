@@ -82,6 +82,7 @@ typedef struct nb__text {
 } nb__text;
 
 void nb__text_fini(nb__text *text);
+void nb__text_wipe(nb__text *text);  /**< the same for what may be secret: overwritten first */
 void nb__text_clear(nb__text *text); /**< keeps the memory */
 void nb__text_append(nb__text *text, const void *data, size_t size_bytes);
 void nb__text_string(nb__text *text, const char *string);

@@ -12,6 +12,13 @@ void nb__text_fini(nb__text *text)
     *text = (nb__text){0};
 }
 
+void nb__text_wipe(nb__text *text)
+{
+    if (text->data != NULL)
+        explicit_bzero(text->data, text->capacity_bytes);
+    nb__text_fini(text);
+}
+
 void nb__text_clear(nb__text *text)
 {
     text->size_bytes = 0;

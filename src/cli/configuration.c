@@ -7,26 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
-#define FILE_MAX_BYTES ((size_t)1 << 20)
+#define FILE_MAX_BYTES ((size_t)64 << 10)
 
 static const char *lookup(const char *name)
 {
     return getenv(name);
 }
 
-static void wipe(nb__text *text)
-{
-    if (text->data != NULL)
-        explicit_bzero(text->data, text->capacity_bytes);
-    nb__text_fini(text);
-}
-
 static bool is_missing(const char *path)
 {
-    struct stat about;
-    return stat(path, &about) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    struct stat about; /* a link to nothing is there, and broken */
+    return lstat(path, &about) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 static bool path_beside(char out[PATH_MAX], const char *what, const char *name)
@@ -90,41 +85,26 @@ static nb_err fail_file(nb_error *error)
     return NB_E_CONFIG;
 }
 
-/* Others may read it: then it must hold no secret. */
-static nb_err read_open_file(nb__settings *settings, const char *path, const nb_error *refusal,
-                             nb_error *error)
-{
-    nb__text text = {0};
-    nb_err err = nb__file_read(path, FILE_MAX_BYTES, &text, error);
-    if (err == NB_OK)
-        err = nb__settings_read_yaml(settings, nb__text_view(&text), path, error);
-    wipe(&text);
-    if (err == NB_OK && nb__settings_file_has_secrets(settings)) {
-        *error = *refusal;
-        err = refusal->code;
-    }
-    return err;
-}
-
 static nb_err read_own_file(nb__settings *settings, nb_error *error)
 {
     const char *path = nb__settings_text(settings, "config");
     bool is_named = nb__settings_is_given(settings, "config");
     nb__text text = {0};
+    nb_error refusal = {.code = NB_OK}; /* others may read it: then it must hold no secret */
     if (path == NULL)
         return NB_OK;
     if (!is_named && is_missing(path))
         return say_missing(settings, "config", path, error);
-    nb_err err = nb__file_read_secret(path, FILE_MAX_BYTES, &text, error);
-    if (err == NB_OK) {
+    nb_err err = nb__file_read_own(path, FILE_MAX_BYTES, &text, &refusal, error);
+    if (err == NB_OK)
         err = nb__settings_read_yaml(settings, nb__text_view(&text), path, error);
-    } else if (err == NB_E_CONFIG) {
-        nb_error refusal = *error;
-        err = read_open_file(settings, path, &refusal, error);
-    } else if (is_named) {
+    else if (is_named)
         nb__fail_in(error, "--config");
+    nb__text_wipe(&text);
+    if (err == NB_OK && refusal.code != NB_OK && nb__settings_file_has_secrets(settings)) {
+        *error = refusal;
+        err = refusal.code;
     }
-    wipe(&text);
     return err == NB_OK ? NB_OK : fail_file(error);
 }
 
@@ -139,8 +119,30 @@ static nb_err read_devlp(nb__settings *settings, nb_error *error)
     nb_err err = nb__file_read_secret(path, FILE_MAX_BYTES, &text, error);
     if (err == NB_OK)
         err = nb__settings_read_devlp(settings, nb__text_view(&text), path, error);
-    wipe(&text);
+    nb__text_wipe(&text);
     return err == NB_OK ? NB_OK : fail_file(error);
+}
+
+/* ---- no core file while a secret may be in memory ---- */
+
+typedef struct cores {
+    struct rlimit limit;
+    int is_dumpable;
+} cores;
+
+static cores cores_forbid(void)
+{
+    cores before = {{RLIM_INFINITY, RLIM_INFINITY}, prctl(PR_GET_DUMPABLE)};
+    getrlimit(RLIMIT_CORE, &before.limit);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, before.limit.rlim_max});
+    return before;
+}
+
+static void cores_allow(const cores *before)
+{
+    setrlimit(RLIMIT_CORE, &before->limit);
+    (void)prctl(PR_SET_DUMPABLE, before->is_dumpable);
 }
 
 const char *nb__configuration_path(const nb__settings *settings)
@@ -152,6 +154,7 @@ const char *nb__configuration_path(const nb__settings *settings)
 nb_err nb__configuration_read(nb__settings *settings, nb_error *error)
 {
     const nb__appkey *appkeys;
+    cores before = cores_forbid();
     nb_err err = set_default_places(settings, error);
     if (err == NB_OK)
         err = read_own_file(settings, error);
@@ -167,5 +170,7 @@ nb_err nb__configuration_read(nb__settings *settings, nb_error *error)
             set_default(settings, "listen", is_kis ? "127.0.0.1:21000" : "127.0.0.1:31000", error);
     if (err == NB_OK && strcmp(nb__settings_text(settings, "feed"), "sim") != 0)
         err = set_default(settings, "slots", "41", error);
+    if (err == NB_OK && !is_kis && !nb__settings_file_has_secrets(settings))
+        cores_allow(&before);
     return err;
 }

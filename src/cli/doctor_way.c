@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #define ANSWER_MAX 65536
 #define TIMEOUT_NS (10 * NB__NS_PER_S)
@@ -15,34 +14,14 @@
 
 /* ---- files ---- */
 
-/* Where permissions are made up: Windows' drives under WSL, memory sticks, network shares. */
-static bool has_no_modes(const char *path)
-{
-    static const uint32_t kinds[] = {0x01021997 /* 9p: WSL2 */,
-                                     0x4d44 /* vfat */,
-                                     0x2011bab0 /* exfat */,
-                                     0x5346544e /* ntfs */,
-                                     0x65735546 /* fuse */,
-                                     0xff534d42 /* cifs */,
-                                     0xfe534d42 /* smb2 */};
-    struct statfs info;
-    if (statfs(path, &info) != 0)
-        return false;
-    for (size_t i = 0; i < NB__COUNT_OF(kinds); i++)
-        if ((uint32_t)info.f_type == kinds[i])
-            return true;
-    return false;
-}
-
 static void check_file(nb__doctor *doctor, const char *path)
 {
     struct stat info;
-    char todo[300];
     if (path == NULL || stat(path, &info) != 0)
         return;
-    if (has_no_modes(path)) {
-        snprintf(todo, sizeof todo, "move it below your Linux home (~) and chmod 600 it there");
-        nb__doctor_say(doctor, NB__VERDICT_WARN, "secrets", todo,
+    if (nb__file_has_no_modes(path)) {
+        nb__doctor_say(doctor, NB__VERDICT_WARN, "secrets",
+                       "move it below your Linux home (~) and chmod 600 it there",
                        "%.200s is on a file system where chmod has no effect: others on this "
                        "machine may read it",
                        path);
@@ -55,11 +34,13 @@ static void check_file(nb__doctor *doctor, const char *path)
 void nb__doctor_check_files(nb__doctor *doctor)
 {
     const nb__settings *settings = doctor->serve.settings;
+    const char *devlp = nb__settings_text(settings, "kis-devlp");
+    const char *origin = doctor->serve.configuration.appkeys[0].origin; /* "PATH:LINE" */
     size_t before = doctor->check_count;
     if (nb__settings_file_has_secrets(settings))
         check_file(doctor, nb__configuration_path(settings));
-    if (strstr(doctor->serve.configuration.appkeys[0].origin, "kis_devlp") != NULL)
-        check_file(doctor, nb__settings_text(settings, "kis-devlp"));
+    if (devlp != NULL && strncmp(origin, devlp, strlen(devlp)) == 0)
+        check_file(doctor, devlp);
     check_file(doctor, nb__settings_text(settings, "client-key-file"));
     if (doctor->check_count == before)
         nb__doctor_say(doctor, NB__VERDICT_OK, "secrets", NULL,

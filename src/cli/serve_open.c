@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve: from the configuration to open rooms. */
+#include "misbehave.h"
 #include "serve.h"
 #include <stdio.h>
 #include <string.h>
@@ -70,11 +71,15 @@ static nb_err read_client_keys(nb__serve *s, nb_error *error)
 
 /* ---- secrets ---- */
 
-/* No core file and no other process may read what this one holds; and no line may show it. */
+/* No core file and no other process may read what this one holds; and no line may show it. Reading
+ * the configuration forbade core files for as long as nothing raises the limit; this is for good.
+ */
 void nb__serve_guard_secrets(const nb__serve *s)
 {
     const nb__configuration *c = &s->configuration;
-    if (c->feed != NB__CHOICE_KIS)
+    if (c->feed != NB__CHOICE_KIS && !nb__settings_file_has_secrets(s->settings) &&
+        !nb__settings_is_given(s->settings, "client-key") &&
+        !nb__settings_is_given(s->settings, "client-key-file"))
         return;
     struct rlimit none = {0, 0};
     if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
@@ -95,6 +100,7 @@ static nb_err open_sim(nb__serve *s, nb__address *feed, nb_error *error)
     const nb__settings *settings = s->settings;
     const char *at = nb__settings_text(settings, "at");
     nb__sim_config config = nb__sim_config_default();
+    nb__sim_faults faults = {0};
     nb_err err = nb__listen_parse("127.0.0.1:0", &config.server.listen, error);
     config.registrations_max = s->configuration.slots;
     config.calendar = nb__serve_calendar(s);
@@ -105,7 +111,10 @@ static nb_err open_sim(nb__serve *s, nb__address *feed, nb_error *error)
         err = nb__sim_at_parse(nb__span(at), config.calendar, nb__clock_real_ns(), &config.at_ns,
                                error);
     if (err == NB_OK)
+        err = nb__misbehave_settle(settings, &config, &faults, error);
+    if (err == NB_OK)
         err = nb__sim_open(s->loop, &config, &s->sim, error);
+    nb__sim_faults_fini(&faults);
     if (err != NB_OK)
         return err;
     char url[40];
@@ -266,10 +275,12 @@ void nb__serve_close(nb__serve *s)
         nb__sim_close(s->sim);
     nb__loop_free(s->loop);
     nb_calendar_free(s->calendar);
-    if (s->client_key_text.data != NULL)
-        explicit_bzero(s->client_key_text.data, s->client_key_text.capacity_bytes);
-    nb__text_fini(&s->client_key_text);
+    nb__text_wipe(&s->client_key_text);
     nb__settings_free(s->settings);
     s->settings = NULL;
-    (void)prctl(PR_SET_DUMPABLE, 1); /* the secrets are wiped: leak checkers may look again */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+    (void)prctl(PR_SET_DUMPABLE, 1); /* its leak checker reads this process */
+#endif
+#endif
 }

@@ -2,6 +2,7 @@
 /* The settings as people read them: what is in force and why, the file to begin with, the document.
  * A secret is shown by its first two letters and its length at most. */
 #include "settings.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,11 +115,10 @@ static void print_json_row(const nb__settings *settings, const nb__setting *row,
         nb__text_string(out, value->count == 0 ? "[]" : "]");
     } else if (nb__settings_text(settings, row->name) == NULL) {
         nb__text_string(out, "null");
-    } else if (row->type == NB__SETTING_NUMBER || row->type == NB__SETTING_DECIMAL) {
-        nb__text_printf(out, "%.15g",
-                        row->type == NB__SETTING_NUMBER
-                            ? (double)nb__settings_number(settings, row->name)
-                            : nb__settings_decimal(settings, row->name));
+    } else if (row->type == NB__SETTING_NUMBER) {
+        nb__text_printf(out, "%" PRIu64, nb__settings_number(settings, row->name));
+    } else if (row->type == NB__SETTING_DECIMAL) {
+        nb__text_printf(out, "%.15g", nb__settings_decimal(settings, row->name));
     } else {
         nb__text text = {0};
         append_value(&text, settings, row);
@@ -271,37 +271,33 @@ static const char introduction[] =
     "Made from the program's table of settings by script/generate-commands.\n"
     "\n"
     "Each setting is a flag of `nightbook serve` and a line of nightbook's own file,\n"
-    "`~/.config/nightbook/config.yaml` (or `$XDG_CONFIG_HOME/nightbook/config.yaml`, or `--config "
-    "FILE`).\n"
+    "`~/.config/nightbook/config.yaml` (or `$XDG_CONFIG_HOME/nightbook/config.yaml`, or "
+    "`--config FILE`).\n"
     "`nightbook config --init` writes that file with every setting as a comment; `nightbook "
-    "config` "
-    "prints what is in force\n"
+    "config` prints what is in force\n"
     "and where each value came from, secrets masked, and ends with 78 when `serve` would.\n"
     "\n"
     "| wins over those above it | what it gives |\n"
     "|---|---|\n"
     "| defaults | the tables below |\n"
-    "| `~/KIS/config/kis_devlp.yaml`, KIS's own file | `my_app`, `my_sec`, `my_htsid` only, and "
-    "only "
-    "when no appkey is given elsewhere; never an address |\n"
+    "| `~/KIS/config/kis_devlp.yaml`, KIS's own file | `my_app`, `my_sec`, `my_htsid` only, "
+    "and only when no appkey is given elsewhere; never an address |\n"
     "| nightbook's own file | everything but what is a flag only |\n"
     "| environment `KIS_APP_KEY`, `KIS_APP_SECRET` (or `KIS_SECRET_KEY`, `KIS_SECRET`) | one "
-    "appkey, "
-    "instead of all others |\n"
+    "appkey, instead of all others |\n"
     "| flags | everything but secrets; a list given by flags replaces the file's |\n"
     "\n"
-    "Live data needs `feed: kis` (or `--feed kis`) and an appkey; nothing else reaches KIS, and a "
-    "broken or incomplete\n"
-    "configuration is an error (exit 78), never a reason to serve the look-alike instead. A file "
-    "that "
-    "holds secrets and that\n"
-    "others can read is refused, with the command that mends it.\n"
+    "Live data needs `feed: kis` (or `--feed kis`) and an appkey; nothing else reaches KIS, "
+    "and a broken or incomplete\n"
+    "configuration is an error (exit 78), never a reason to serve the look-alike instead. A "
+    "file that holds secrets and that\n"
+    "others can read is refused, and nightbook's own file also when others can write it, with "
+    "the command that mends it.\n"
     "\n"
-    "nightbook's own file is YAML in UTF-8, at most 64 KiB: lines of `name: value`, values as text "
-    "(`03` stays `03`), lists as\n"
+    "nightbook's own file is YAML in UTF-8, at most 64 KiB: lines of `name: value`, values as "
+    "text (`03` stays `03`), lists as\n"
     "`[A, B]` or as lines of `- A`. Names that are no setting, a name twice, aliases, anchors, "
-    "tags, "
-    "merges, a value of the\n"
+    "tags, merges, a value of the\n"
     "wrong kind and bytes that are not UTF-8 are errors with line and column.\n";
 
 void nb__settings_print_document(nb__text *out)

@@ -188,13 +188,6 @@ static int socket_change(CURL *easy, curl_socket_t fd, int what, void *self, voi
 
 /* ---- the end ---- */
 
-static void text_wipe(nb__text *text)
-{
-    if (text->data != NULL)
-        explicit_bzero(text->data, text->capacity_bytes);
-    nb__text_fini(text);
-}
-
 static void https_free(nb__https *https)
 {
     if (https->multi != NULL && https->easy != NULL)
@@ -209,8 +202,8 @@ static void https_free(nb__https *https)
             curl_fd_forget(https, at);
         free(at);
     }
-    text_wipe(&https->request);
-    text_wipe(&https->body);
+    nb__text_wipe(&https->request);
+    nb__text_wipe(&https->body);
     free(https);
 }
 

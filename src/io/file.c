@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define CHUNK_BYTES 65536
@@ -53,46 +54,104 @@ nb_err nb__file_read(const char *path, size_t size_max, nb__text *out, nb_error 
     return NB_OK;
 }
 
-/* ---- a file with secrets ---- */
+/* ---- files with secrets, and files that decide what we do ---- */
 
-static nb_err secret_check(int fd, const char *path, nb_error *error)
+bool nb__file_has_no_modes(const char *path)
+{
+    static const uint32_t kinds[] = {0x01021997 /* 9p: WSL2 */,
+                                     0x4d44 /* vfat */,
+                                     0x2011bab0 /* exfat */,
+                                     0x5346544e /* ntfs */,
+                                     0x65735546 /* fuse */,
+                                     0xff534d42 /* cifs */,
+                                     0xfe534d42 /* smb2 */};
+    struct statfs about;
+    if (statfs(path, &about) != 0)
+        return false;
+    for (size_t i = 0; i < NB__COUNT_OF(kinds); i++)
+        if ((uint32_t)about.f_type == kinds[i])
+            return true;
+    return false;
+}
+
+static nb_err fail_owner(const struct stat *about, const char *path, nb_error *error)
+{
+    uid_t own = geteuid();
+    return nb__fail(error, NB_E_CONFIG, 0,
+                    "%.80s: it belongs to user %u, and nightbook runs as user %u; chown %u '%.80s'",
+                    path, about->st_uid, own, own, path);
+}
+
+static nb_err fail_mode(const struct stat *about, const char *path, const char *what,
+                        nb_error *error)
+{
+    unsigned mode = about->st_mode & 07777U;
+    if (nb__file_has_no_modes(path))
+        return nb__fail(error, NB_E_CONFIG, 0,
+                        "%.100s: others can %s it (mode %04o), and chmod has no effect on its file "
+                        "system; move it below your Linux home (~) and chmod 600 it there",
+                        path, what, mode);
+    return nb__fail(error, NB_E_CONFIG, 0, "%.80s: others can %s it (mode %04o); chmod 600 '%.80s'",
+                    path, what, mode, path);
+}
+
+/* Whoever can write it says whom we talk to and which command we run. What is no regular file
+ * (/dev/null, a pipe) was named by hand. */
+static nb_err check_writers(const struct stat *about, const char *path, nb_error *error)
+{
+    if (!S_ISREG(about->st_mode))
+        return NB_OK;
+    if (about->st_uid != geteuid() && about->st_uid != 0)
+        return fail_owner(about, path, error);
+    return about->st_mode & (S_IWGRP | S_IWOTH) ? fail_mode(about, path, "write", error) : NB_OK;
+}
+
+static nb_err check_readers(const struct stat *about, const char *path, nb_error *error)
+{
+    if (!S_ISREG(about->st_mode))
+        return nb__fail(error, NB_E_CONFIG, 0, "%.100s: not a regular file", path);
+    if (about->st_uid != geteuid())
+        return fail_owner(about, path, error);
+    return about->st_mode & (S_IRWXG | S_IRWXO) ? fail_mode(about, path, "read", error) : NB_OK;
+}
+
+/* What is checked is what is read: one open. */
+static nb_err read_checked(int fd, const char *path, size_t size_max, nb__text *text,
+                           nb_error *refusal, nb_error *error)
 {
     struct stat about;
     if (fstat(fd, &about) != 0)
         return nb__fail(error, NB_E_SYSTEM, 0, "%.100s: %s", path, strerrordesc_np(errno));
-    if (!S_ISREG(about.st_mode))
-        return nb__fail(error, NB_E_CONFIG, 0, "%.100s: not a regular file", path);
-    if (about.st_uid != geteuid())
-        return nb__fail(error, NB_E_CONFIG, 0,
-                        "%.80s: it belongs to user %u, and nightbook runs as user %u; chown %u "
-                        "'%.80s'",
-                        path, about.st_uid, geteuid(), geteuid(), path);
-    if (about.st_mode & (S_IRWXG | S_IRWXO))
-        return nb__fail(error, NB_E_CONFIG, 0,
-                        "%.80s: others can read it (mode %04o); chmod 600 '%.80s'", path,
-                        about.st_mode & 07777U, path);
-    return NB_OK;
+    nb_err err = check_readers(&about, path, refusal != NULL ? refusal : error);
+    if (err != NB_OK && refusal != NULL)
+        err = check_writers(&about, path, error);
+    if (err != NB_OK)
+        return err;
+    fcntl(fd, F_SETFL, 0); /* a pipe is waited for */
+    return read_all(fd, path, size_max, text, error);
 }
 
-nb_err nb__file_read_secret(const char *path, size_t size_max, nb__text *out, nb_error *error)
+nb_err nb__file_read_own(const char *path, size_t size_max, nb__text *out, nb_error *refusal,
+                         nb_error *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
     if (fd < 0)
         return nb__fail(error, NB_E_SYSTEM, 0, "%.100s: %s", path, strerrordesc_np(errno));
     nb__text text = {0};
-    nb_err err = secret_check(fd, path, error);
-    if (err == NB_OK)
-        err = read_all(fd, path, size_max, &text, error);
+    nb_err err = read_checked(fd, path, size_max, &text, refusal, error);
     close(fd);
     if (err == NB_OK) {
         nb__text_fini(out);
         *out = text;
         return NB_OK;
     }
-    if (text.data != NULL)
-        explicit_bzero(text.data, text.capacity_bytes);
-    nb__text_fini(&text);
+    nb__text_wipe(&text);
     return err;
+}
+
+nb_err nb__file_read_secret(const char *path, size_t size_max, nb__text *out, nb_error *error)
+{
+    return nb__file_read_own(path, size_max, out, NULL, error);
 }
 
 /* ---- writing ---- */

@@ -294,6 +294,18 @@ bool nb__xdg_path(const char *what, char *out, size_t capacity_bytes);
 /** Read a file with secrets: refused with the command that mends it when others may read it or it
  * is another user's. */
 nb_err nb__file_read_secret(const char *path, size_t size_max, nb__text *out, nb_error *error);
+/**
+ * Read a file that decides what we do. Refused when others may write it.
+ *
+ * @param[out] refusal  Its code stays as it is when only we may read it; else NB_E_CONFIG, with why
+ * it must hold no secret. NULL: that is an error.
+ * @retval NB_E_CONFIG  It is refused; with the command that mends it.
+ * @retval NB_E_SYSTEM  It cannot be opened or read.
+ */
+nb_err nb__file_read_own(const char *path, size_t size_max, nb__text *out, nb_error *refusal,
+                         nb_error *error);
+/** Whether chmod has no effect there: Windows' drives under WSL, memory sticks, network shares. */
+bool nb__file_has_no_modes(const char *path);
 /** Read a whole file, "-" is stdin. @retval NB_E_SYSTEM  path and reason in detail. */
 nb_err nb__file_read(const char *path, size_t size_max, nb__text *out, nb_error *error);
 /** Fill with bytes from the kernel's generator: keys, nonces, masks. */

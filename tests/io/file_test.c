@@ -141,6 +141,42 @@ static void a_secret_of_somebody_else_is_refused(void **state)
     assert_non_null(strstr(error.detail, "chown 0 '"));
 }
 
+static nb_err own(const char *path, nb_error *refusal, nb_error *error)
+{
+    nb__text text = {0};
+    *refusal = (nb_error){.code = NB_OK};
+    nb_err err = nb__file_read_own(path, 100, &text, refusal, error);
+    assert_true((err == NB_OK) == nb__span_is(nb__text_view(&text), "feed: sim\n"));
+    nb__text_fini(&text);
+    return err;
+}
+
+/* It names the server that gets the secrets, and a command to run. */
+static void our_own_file_is_written_by_us_alone(void **state)
+{
+    (void)state;
+    nb_error refusal, error;
+    const char *path = in_folder("own");
+    assert_int_equal(nb__file_write(path, NB__SPAN("feed: sim\n"), 0600, NULL), NB_OK);
+    assert_int_equal(own(path, &refusal, NULL), NB_OK);
+    assert_int_equal(refusal.code, NB_OK);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(own(path, &refusal, NULL), NB_OK);
+    assert_int_equal(refusal.code, NB_E_CONFIG);
+    assert_non_null(strstr(refusal.detail, "others can read it (mode 0644); chmod 600 '"));
+    for (unsigned mode = 0620; mode != 0; mode = mode == 0620 ? 0602 : 0) {
+        assert_int_equal(chmod(path, mode), 0);
+        assert_int_equal(own(path, &refusal, &error), NB_E_CONFIG);
+        assert_non_null(strstr(error.detail, "others can write it"));
+    }
+    assert_int_equal(chmod(path, 0644), 0);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chown(path, 12345, 12345), 0);
+    assert_int_equal(own(path, &refusal, &error), NB_E_CONFIG);
+    assert_non_null(strstr(error.detail, "belongs to user 12345"));
+}
+
 static void what_is_no_file_holds_no_secret(void **state)
 {
     (void)state;
@@ -213,6 +249,7 @@ int main(void)
         TEST(a_file_that_cannot_be_written_stays),
         TEST(a_secret_that_others_can_read_is_refused),
         TEST(a_secret_of_somebody_else_is_refused),
+        TEST(our_own_file_is_written_by_us_alone),
         TEST(what_is_no_file_holds_no_secret),
         TEST(directories_are_made_with_their_parents),
         TEST(places_follow_the_environment),
