@@ -165,8 +165,8 @@ static nb_err socket_take(nb__appkey_lock *lock, const char *hash, nb_error *err
             return nb__fail(error, NB_E_SYSTEM, 0, "appkey lock: %s", strerrordesc_np(errno));
         if (holder_ask(&name, name_bytes, &holder))
             return fail_busy(&holder, error);
-        nanosleep(&(struct timespec){.tv_nsec = 5 * NB__NS_PER_MS}, NULL); /* it is just ending,
-                                                                             or just beginning */
+        /* it is just ending, or just beginning */
+        nanosleep(&(struct timespec){.tv_nsec = 5 * NB__NS_PER_MS}, NULL);
     }
     return fail_busy(&(struct ucred){0}, error);
 }
@@ -214,7 +214,10 @@ static nb_span page_read(const char *page, size_t size_bytes)
 
 static nb_err fail_file(const nb__appkey_lock *lock, int reason, nb_error *error)
 {
-    return nb__fail(error, NB_E_SYSTEM, 0, "%.150s: %s", lock->path, strerrordesc_np(reason));
+    return nb__fail(error, NB_E_SYSTEM, 0,
+                    "%.120s: %s; the connect budget is kept there: free it, or name another "
+                    "state_dir",
+                    lock->path, strerrordesc_np(reason));
 }
 
 static nb_err page_write(const nb__appkey_lock *lock, nb_span memory, nb_error *error)
@@ -231,9 +234,15 @@ static nb_err page_write(const nb__appkey_lock *lock, nb_span memory, nb_error *
 static nb_err file_take(nb__appkey_lock *lock, nb__text *memory, nb_error *error)
 {
     char page[STATE_BYTES + 1];
+    struct stat about;
     lock->file_fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (lock->file_fd < 0)
+    if (lock->file_fd < 0 || fstat(lock->file_fd, &about) != 0)
         return fail_file(lock, errno, error);
+    bool is_ours = about.st_uid == geteuid() || geteuid() == 0;
+    if (!S_ISREG(about.st_mode) || !is_ours)
+        return nb__fail(error, NB_E_SYSTEM, 0,
+                        "%.120s: it is %s: remove it, or name another state_dir", lock->path,
+                        is_ours ? "no regular file" : "another user's");
     if (flock(lock->file_fd, LOCK_EX | LOCK_NB) != 0)
         return errno != EWOULDBLOCK
                    ? fail_file(lock, errno, error)

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -285,6 +286,27 @@ static void a_directory_that_cannot_be_is_told_and_gives_the_lock_back(void **st
     nb__text_fini(&memory);
 }
 
+static void what_is_no_file_of_ours_is_refused(void **state)
+{
+    (void)state;
+    nb__appkey_lock *lock;
+    nb__text memory = {0};
+    nb_error error;
+    char hash[17], name[64];
+    nb__appkey_hash(appkey, hash);
+    snprintf(name, sizeof name, "appkey-%s.state", hash);
+    assert_int_equal(mkfifo(in_folder(name), 0600), 0);
+    assert_int_equal(nb__appkey_lock_take(folder, appkey, &lock, &memory, &error), NB_E_SYSTEM);
+    assert_non_null(strstr(error.detail, "no regular file: remove it"));
+    assert_int_equal(unlink(in_folder(name)), 0);
+    assert_int_equal(symlink("elsewhere", in_folder(name)), 0);
+    assert_int_equal(nb__appkey_lock_take(folder, appkey, &lock, &memory, &error), NB_E_SYSTEM);
+    assert_non_null(strstr(error.detail, "name another state_dir"));
+    assert_int_equal(access(in_folder("elsewhere"), F_OK), -1);
+    assert_int_equal(unlink(in_folder(name)), 0);
+    nb__text_fini(&memory);
+}
+
 /* systemd's Restart=: fifty processes, each killed; none waits, none forgets. */
 static void fifty_crashes(void **state)
 {
@@ -311,6 +333,7 @@ int main(void)
         TEST(the_file_is_locked_beyond_the_network_namespace),
         TEST(a_torn_file_is_never_misread),
         TEST(a_directory_that_cannot_be_is_told_and_gives_the_lock_back),
+        TEST(what_is_no_file_of_ours_is_refused),
         TEST(fifty_crashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
