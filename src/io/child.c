@@ -7,7 +7,7 @@
  * another process's, so that the kill meets only what was meant.
  *
  * When the loop is freed before, the program runs on by itself: it may be telling somebody that
- * nightbook ends.
+ * nightbook ends. No error names the command: a token may stand in it.
  */
 #include "loop.h"
 #include <ctype.h>
@@ -199,16 +199,14 @@ static int child_start(child *it, const char *command, nb_span input)
 nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t timeout_ns,
                      void (*done)(void *self, int status), void *self, nb_error *error)
 {
-    int name_bytes = (int)(strcspn(command, " \t\n") % 60); /* arguments may hold a token */
     if (input.size_bytes > INPUT_MAX_BYTES)
-        return nb__fail(error, NB_E_ARGUMENT, 0, "%.*s: its input is larger than %d bytes",
-                        name_bytes, command, INPUT_MAX_BYTES);
+        return nb__fail(error, NB_E_ARGUMENT, 0, "its input is larger than %d bytes",
+                        INPUT_MAX_BYTES);
     if (children >= CHILDREN_MAX)
-        return nb__fail(error, NB_E_LIMIT, 0, "%.*s: %d such programs are running already",
-                        name_bytes, command, CHILDREN_MAX);
+        return nb__fail(error, NB_E_LIMIT, 0, "%d such programs are running already", CHILDREN_MAX);
     child *it = calloc(1, sizeof *it);
     if (it == NULL)
-        return nb__fail(error, NB_E_MEMORY, 0, "%.*s: memory is exhausted", name_bytes, command);
+        return nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
     children++;
     *it = (child){.loop = loop, .done = done, .self = self, .status = -1};
     it->watch = (nb__watch){.fd = -1, .ready = child_ended};
@@ -218,7 +216,7 @@ nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t
     int reason = child_start(it, command, input);
     if (reason != 0) {
         child_fini(it);
-        return nb__fail(error, NB_E_SYSTEM, 0, "%.*s: cannot be started: %s", name_bytes, command,
+        return nb__fail(error, NB_E_SYSTEM, 0, "/bin/sh cannot be started: %s",
                         strerrordesc_np(reason));
     }
     nb__loop_keep(loop, &it->kept);

@@ -2,11 +2,11 @@
 /*
  * A WebSocket client connection.
  *
- *   CONNECTING ─connected─▶ UPGRADING ─101─▶ OPEN ─Close sent or received─▶ CLOSING ─▶ closed() and
- * freed
+ *     CONNECTING ─connected─▶ UPGRADING ─101─▶ OPEN ─Close sent or received─▶ CLOSING
+ *         └───────────────────────┴─────────────┴─────────────────────────────────┴────▶ closed()
  *
- * Any failure on the way leads to closed(). After our Close, messages are read but no longer
- * delivered; the other end has one second to close the connection.
+ * Any failure on the way leads to closed(), and then it is freed. After our Close, messages are
+ * read but no longer delivered; the other end has one second to close the connection.
  */
 #include "stream.h"
 #include <stdlib.h>
@@ -69,9 +69,9 @@ static void close_received(nb__link *link, const nb__ws_event *event)
         close_send(link, event->close_code);
     link->stream.doing = "link to";
     nb_span reason = event->payload;
-    nb__fail(&link->stream.error, NB_E_CLOSED, 0,
-             is_ours ? "closed as asked (code %u) %.*s" : "closed by the other end (code %u) %.*s",
-             event->close_code, reason.size_bytes > 80 ? 80 : (int)reason.size_bytes,
+    nb__fail(&link->stream.error, NB_E_CLOSED, 0, "closed %s (code %u)%s%.*s",
+             is_ours ? "as asked" : "by the other end", event->close_code,
+             reason.size_bytes > 0 ? " " : "", reason.size_bytes > 80 ? 80 : (int)reason.size_bytes,
              reason.size_bytes > 0 ? reason.data : "");
     if (is_ours)
         nb__stream_end(&link->stream, NB_E_CLOSED, "closed");
