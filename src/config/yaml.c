@@ -65,7 +65,7 @@ nb_err nb__yaml_fail(nb__yaml *yaml, const char *format, ...)
 static nb_err fail_parser(nb__yaml *yaml)
 {
     const yaml_parser_t *parser = &yaml->parser;
-    char words[200];
+    char words[200], begun[40] = "";
     if (parser->error == YAML_MEMORY_ERROR)
         return nb__fail(yaml->error, NB_E_MEMORY, 0, "memory is exhausted");
     if (parser->error == YAML_READER_ERROR)
@@ -73,9 +73,13 @@ static nb_err fail_parser(nb__yaml *yaml)
                          parser->problem_offset < yaml->text.size_bytes ? parser->problem_offset
                                                                         : yaml->text.size_bytes,
                          "a control character, which YAML does not allow");
-    snprintf(words, sizeof words, "this is not YAML: %s%s%s",
+    /* a quote that nobody closed is noticed at the end of the file */
+    if (parser->context != NULL && parser->context_mark.line < parser->problem_mark.line)
+        snprintf(begun, sizeof begun, " that begins on line %zu", parser->context_mark.line + 1);
+    snprintf(words, sizeof words, "this is not YAML: %s%s%s%s",
              parser->problem != NULL ? parser->problem : "not understood",
-             parser->context != NULL ? ", " : "", parser->context != NULL ? parser->context : "");
+             parser->context != NULL ? ", " : "", parser->context != NULL ? parser->context : "",
+             begun);
     return fail_mark(yaml, parser->problem_mark, words);
 }
 

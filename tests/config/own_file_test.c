@@ -139,7 +139,7 @@ static const refusal refusals[] = {
     {"%TAG ! tag:x,2000:\n---\nfeed: sim\n", "1:1", "%TAG"},
     {"? [a]\n: b\n", "1:3", "the name of a setting"},
     {"feed: sim\n---\nlog: json\n", "2:1", "a second document"},
-    {"feed: 'sim\n", "2:1", "this is not YAML"},
+    {"feed: 'sim\n", "2:1", "quoted scalar that begins on line 1"},
     {"feed: sim\n\tlog: json\n", "2:", "this is not YAML"},
     {"feed: sim: kis\n", "1:10", "this is not YAML"},
     {"feed: {a: [b}\n", "1:", "one value is expected"},
