@@ -61,6 +61,7 @@ static nb_err write_new(const char *path, nb_span content, nb_error *error)
                         path);
     if (fd < 0)
         return nb__fail(error, NB_E_SYSTEM, 0, "%.100s: %s", path, strerrordesc_np(errno));
+    errno = ENOSPC; /* of a write that took a part */
     bool is_written = write(fd, content.data, content.size_bytes) == (ssize_t)content.size_bytes;
     int why = errno;
     is_written = close(fd) == 0 && is_written;

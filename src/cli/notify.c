@@ -75,8 +75,14 @@ void nb__notify_tell(void *self, const nb__notice *notice)
     uint32_t left_out;
     nb__text line = {0};
     nb_error error;
-    if (notify->command == NULL || notify->running_count >= NB__NOTIFY_RUNNING_MAX ||
-        !nb__notify_is_due(notify, notice, nb__loop_mono_ns(notify->loop), &left_out))
+    if (notify->command == NULL)
+        return;
+    int64_t now_mono_ns = nb__loop_mono_ns(notify->loop);
+    if (notify->running_count >= NB__NOTIFY_RUNNING_MAX) {
+        row_of(notify, notice, now_mono_ns)->left_out++; /* the next one of its kind says so */
+        return;
+    }
+    if (!nb__notify_is_due(notify, notice, now_mono_ns, &left_out))
         return;
     nb__notify_print(notice, left_out, &line);
     if (nb__child_run(notify->loop, notify->command, nb__text_view(&line), RUN_TIMEOUT_NS, ended,

@@ -47,6 +47,24 @@ static void test_many_feeds(void **state)
     assert_int_equal(notify.row_count, NB__NOTIFY_ROWS_MAX);
 }
 
+/* As many run as may: what is not told is counted, and the next one of its kind says so. */
+static void test_what_finds_no_room_is_counted(void **state)
+{
+    (void)state;
+    static nb__notify notify;
+    nb__notice lost = notice_of(NB__NOTICE_LINK_LOST, "main");
+    uint32_t left_out = 99;
+    assert_int_equal(nb__loop_new(&notify.loop, NULL), NB_OK);
+    notify.command = "false";
+    notify.running_count = NB__NOTIFY_RUNNING_MAX;
+    nb__notify_tell(&notify, &lost);
+    nb__notify_tell(&notify, &lost);
+    assert_int_equal(notify.running_count, NB__NOTIFY_RUNNING_MAX);
+    assert_true(nb__notify_is_due(&notify, &lost, nb__loop_mono_ns(notify.loop), &left_out));
+    assert_int_equal(left_out, 2);
+    nb__loop_free(notify.loop);
+}
+
 static void test_line(void **state)
 {
     (void)state;
@@ -61,8 +79,8 @@ static void test_line(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ten_minutes_a_kind_and_feed),
-                                       cmocka_unit_test(test_many_feeds),
-                                       cmocka_unit_test(test_line)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ten_minutes_a_kind_and_feed), cmocka_unit_test(test_many_feeds),
+        cmocka_unit_test(test_what_finds_no_room_is_counted), cmocka_unit_test(test_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
