@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
-#define LONGEST_NS (67 * 60 * NB__NS_PER_S)
+#define LONGEST_NS (INT64_C(67) * 60 * NB__NS_PER_S)
 
 static void require(bool is_true)
 {

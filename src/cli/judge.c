@@ -8,6 +8,7 @@
 
 #define SIM_SLOTS 20000 /* room for every code of the look-alike's chain */
 #define KIS_SLOTS 41    /* what KIS gives an appkey */
+#define LOCAL_MOVE_GAP_NS (100 * NB__NS_PER_MS)
 #define KIS_HOST "ops.koreainvestment.com"
 #define KIS_CONNECTS_MAX 10 /* in 10 minutes; KIS blocks who comes back too eagerly */
 
@@ -21,7 +22,8 @@ static nb_err fail_address(const nb__settings *settings, const char *name, nb_er
 
 static nb_err judge_feed(const nb__settings *settings, nb__configuration *out, nb_error *error)
 {
-    static const char *const of_sim[] = {"seed", "speed", "rate", "at"};
+    static const char *const of_sim[] = {"seed",  "speed",        "rate",  "at",
+                                         "fault", "fault-script", "refuse"};
     const char *feed = nb__settings_text(settings, "feed");
     nb_error why = {0};
     out->feed = strcmp(feed, "sim") == 0   ? NB__CHOICE_SIM
@@ -184,6 +186,8 @@ static nb_err judge_plan(const nb__settings *settings, nb__configuration *out, n
     nb_error why = {0};
     out->plan = nb__plan_config_default();
     out->plan.reserve = (uint32_t)nb__settings_number(settings, "reserve");
+    if (out->feed != NB__CHOICE_KIS) /* on this machine nobody counts how often we ask */
+        out->plan.move_gap_ns = LOCAL_MOVE_GAP_NS;
     out->slots = nb__settings_is_given(settings, "slots")
                      ? (uint32_t)nb__settings_number(settings, "slots")
                      : (out->feed == NB__CHOICE_SIM ? SIM_SLOTS : KIS_SLOTS);

@@ -65,7 +65,7 @@ nb_err nb__yaml_fail(nb__yaml *yaml, const char *format, ...)
 static nb_err fail_parser(nb__yaml *yaml)
 {
     const yaml_parser_t *parser = &yaml->parser;
-    char words[200], begun[40] = "";
+    char words[200], begun[64] = "";
     if (parser->error == YAML_MEMORY_ERROR)
         return nb__fail(yaml->error, NB_E_MEMORY, 0, "memory is exhausted");
     if (parser->error == YAML_READER_ERROR)

@@ -88,7 +88,7 @@ struct nb__plan {
     nb__topics *topics;
     uint32_t topics_max;
     nb__session *sessions[NB__PLAN_SESSIONS_MAX];
-    uint32_t session_count;
+    uint8_t session_count;
     seats seats[NB__PLAN_SESSIONS_MAX];
 
     entry *entries;   /* by topic */

@@ -48,7 +48,7 @@ nb__plan *nb__plan_new(const nb__plan_config *config, nb__topics *topics, uint32
     plan->topics = topics;
     plan->topics_max = topics_max;
     plan->session_count =
-        session_count < NB__PLAN_SESSIONS_MAX ? session_count : NB__PLAN_SESSIONS_MAX;
+        (uint8_t)(session_count < NB__PLAN_SESSIONS_MAX ? session_count : NB__PLAN_SESSIONS_MAX);
     memcpy(plan->sessions, sessions, plan->session_count * sizeof(nb__session *));
     plan->stamp = 1;
     plan->look_ns = plan->round_ns = INT64_MIN;
