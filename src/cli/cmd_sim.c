@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nightbook sim: the KIS look-alike on its own. */
 #include "cli/cli.h"
-#include "sim/sim.h"
+#include "misbehave.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +29,6 @@ static const char explanation[] =
     "It ends on SIGINT or SIGTERM. docs/simulator.md says all that it does, and where it differs "
     "from KIS.\n"
     "\n";
-
-#define SCRIPT_BYTES_MAX ((size_t)1 << 20)
 
 static int parse(arguments *a, int argc, char **argv)
 {
@@ -90,34 +88,12 @@ static int parse(arguments *a, int argc, char **argv)
     return exit_code;
 }
 
-/* An answer a key: of two for one key, one would never be heard. */
 static nb_err settle_refusals(arguments *a, nb_error *error)
 {
-    for (size_t i = 0; i < a->refusals.count; i++) {
-        nb__sim_refusal *refusal = &a->config.refusals[i];
-        nb_err err = nb__sim_refusal_parse(nb__span(a->refusals.items[i]), refusal, error);
-        for (size_t j = 0; err == NB_OK && j < i; j++)
-            if (strcmp(a->config.refusals[j].tr_key, refusal->tr_key) == 0)
-                err = nb__fail(error, NB_E_ARGUMENT, 0, "%s is to be refused with %s already",
-                               refusal->tr_key, a->config.refusals[j].msg_cd);
-        if (err != NB_OK)
+    for (size_t i = 0; i < a->refusals.count; i++)
+        if (nb__sim_refusals_add(&a->config, nb__span(a->refusals.items[i]), error) != NB_OK)
             return nb__fail_in(error, "--refuse");
-        a->config.refusal_count++;
-    }
     return NB_OK;
-}
-
-static nb_err settle_script(arguments *a, nb_error *error)
-{
-    nb__text text = {0};
-    nb_err err = nb__file_read(a->script, SCRIPT_BYTES_MAX, &text, error);
-    if (err == NB_OK) {
-        err = nb__sim_faults_add_script(&a->armed, nb__text_view(&text), error);
-        if (err != NB_OK)
-            nb__fail_in(error, "%.100s", a->script);
-    }
-    nb__text_fini(&text);
-    return err;
 }
 
 static nb_err settle_faults(arguments *a, nb_error *error)
@@ -125,7 +101,7 @@ static nb_err settle_faults(arguments *a, nb_error *error)
     for (size_t i = 0; i < a->faults.count; i++)
         if (nb__sim_faults_add(&a->armed, nb__span(a->faults.items[i]), error) != NB_OK)
             return nb__fail_in(error, "--fault");
-    nb_err err = a->script == NULL ? NB_OK : settle_script(a, error);
+    nb_err err = a->script == NULL ? NB_OK : nb__misbehave_script(&a->armed, a->script, error);
     a->config.faults = a->armed.items;
     a->config.fault_count = a->armed.count;
     return err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve: from the configuration to open rooms. */
+#include "misbehave.h"
 #include "serve.h"
 #include <stdio.h>
 #include <string.h>
@@ -99,6 +100,7 @@ static nb_err open_sim(nb__serve *s, nb__address *feed, nb_error *error)
     const nb__settings *settings = s->settings;
     const char *at = nb__settings_text(settings, "at");
     nb__sim_config config = nb__sim_config_default();
+    nb__sim_faults faults = {0};
     nb_err err = nb__listen_parse("127.0.0.1:0", &config.server.listen, error);
     config.registrations_max = s->configuration.slots;
     config.calendar = nb__serve_calendar(s);
@@ -109,7 +111,10 @@ static nb_err open_sim(nb__serve *s, nb__address *feed, nb_error *error)
         err = nb__sim_at_parse(nb__span(at), config.calendar, nb__clock_real_ns(), &config.at_ns,
                                error);
     if (err == NB_OK)
+        err = nb__misbehave_settle(settings, &config, &faults, error);
+    if (err == NB_OK)
         err = nb__sim_open(s->loop, &config, &s->sim, error);
+    nb__sim_faults_fini(&faults);
     if (err != NB_OK)
         return err;
     char url[40];

@@ -290,6 +290,26 @@ static const nb__setting rows[] = {
      .help = "session time at the start, HH:MM[:SS] or a whole date-time",
      .otherwise = "now, outside night hours 18:00 of the last night",
      .where = NB__SETTING_FLAG_ONLY},
+    {.name = "fault",
+     .section = SIM,
+     .metavar = "NAME[:PARAMS]",
+     .help = "the look-alike misbehaves, as `nightbook sim --help` lists; repeatable",
+     .example = "[eof:30s]",
+     .type = NB__SETTING_LIST,
+     .max = 16},
+    {.name = "fault-script",
+     .section = SIM,
+     .metavar = "FILE",
+     .help = "it misbehaves at the times in FILE",
+     .example = "/home/me/evening.faults"},
+    {.name = "refuse",
+     .section = SIM,
+     .metavar = "KEY=CODE",
+     .help = "it answers registrations of KEY with CODE, as B01612A40=OPSP8992; KEY * is every "
+             "other key; repeatable",
+     .example = "[B01612A40=OPSP8992]",
+     .type = NB__SETTING_LIST,
+     .max = 16},
 };
 _Static_assert(NB__COUNT_OF(rows) == NB__SETTINGS_COUNT, "settings.h counts the rows");
 

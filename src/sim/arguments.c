@@ -116,3 +116,20 @@ nb_err nb__sim_refusal_parse(nb_span text, nb__sim_refusal *out, nb_error *error
     nb__span_copy(code, out->msg_cd, sizeof out->msg_cd);
     return NB_OK;
 }
+
+/* An answer a key: of two for one key, one would never be heard. */
+nb_err nb__sim_refusals_add(nb__sim_config *config, nb_span text, nb_error *error)
+{
+    nb__sim_refusal refusal;
+    if (config->refusal_count == NB__SIM_REFUSALS_MAX)
+        return nb__fail(error, NB_E_LIMIT, 0, "more than %d refusals", NB__SIM_REFUSALS_MAX);
+    nb_err err = nb__sim_refusal_parse(text, &refusal, error);
+    if (err != NB_OK)
+        return err;
+    for (uint32_t i = 0; i < config->refusal_count; i++)
+        if (strcmp(config->refusals[i].tr_key, refusal.tr_key) == 0)
+            return nb__fail(error, NB_E_ARGUMENT, 0, "%s is to be refused with %s already",
+                            refusal.tr_key, config->refusals[i].msg_cd);
+    config->refusals[config->refusal_count++] = refusal;
+    return NB_OK;
+}

@@ -105,6 +105,9 @@ nb_err nb__sim_at_parse(nb_span text, const nb_calendar *calendar, int64_t now_n
  * @retval NB_E_ARGUMENT  Not of that form, no tr_key, or no code that refuses.
  */
 nb_err nb__sim_refusal_parse(nb_span text, nb__sim_refusal *out, nb_error *error);
+/** One more of them. @retval NB_E_ARGUMENT  As above, or that key is refused already.
+ * @retval NB_E_LIMIT */
+nb_err nb__sim_refusals_add(nb__sim_config *config, nb_span text, nb_error *error);
 
 typedef struct nb__sim nb__sim;
 /**

@@ -104,7 +104,7 @@ def test_the_look_alike_within_misbehaves_when_asked():
         script.flush()
         with Server("serve", "--fault", "eof:500ms,first=1", "--fault-script", script.name, "--watchdog", "2",
                     "--refuse", "*=OPSP8992") as server:
-            for words in ("OPSP8992", "without a Close frame", "no frame"):
+            for words in ("OPSP8992", "without a Close frame", "link is silent"):
                 wait_for(words, lambda: any(words in line for line in server.log), 20)
 
 

@@ -106,12 +106,28 @@ static void refusals_are_read(void **state)
     }
 }
 
+static void refusals_of_one_key_and_too_many_are_refused(void **state)
+{
+    (void)state;
+    nb__sim_config config = nb__sim_config_default();
+    nb_error error = {0};
+    assert_int_equal(nb__sim_refusals_add(&config, NB__SPAN("A=OPSP0007"), &error), NB_OK);
+    assert_int_equal(nb__sim_refusals_add(&config, NB__SPAN("A=OPSP0009"), &error), NB_E_ARGUMENT);
+    assert_non_null(strstr(error.detail, "OPSP0007 already"));
+    assert_int_equal(nb__sim_refusals_add(&config, NB__SPAN("*=OPSP0009"), &error), NB_OK);
+    for (char text[] = "B=OPSP0007"; config.refusal_count < NB__SIM_REFUSALS_MAX; text[0]++)
+        assert_int_equal(nb__sim_refusals_add(&config, nb__span(text), &error), NB_OK);
+    assert_int_equal(nb__sim_refusals_add(&config, NB__SPAN("Z=OPSP0007"), &error), NB_E_LIMIT);
+    assert_string_equal(config.refusals[1].tr_key, "*");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(session_times_are_read),
         cmocka_unit_test(a_closed_time_is_told_with_that_night),
         cmocka_unit_test(refusals_are_read),
+        cmocka_unit_test(refusals_of_one_key_and_too_many_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
