@@ -249,7 +249,7 @@ static void print_keys(const nb__evidence *evidence, nb__text *out)
         list_next(&keys);
         nb__text_string(out, "\n{\"tr_id\":");
         nb__text_json(out, nb__span(name->tr_id));
-        print_string(out, "tr_key", name->tr_key);
+        print_string(out, "tr_key", nb__topic_shown_key(name));
         print_count(out, "frames", key->frames);
         if (median < 0)
             nb__text_string(out, ",\"gap_least_ms\":null,\"gap_median_ms\":null}");

@@ -43,11 +43,6 @@ const nb__instrument *gateway_instrument(const nb__gateway *g, nb_span code)
                            : nb__master_find(nb__plant_master(g->plant), code);
 }
 
-const char *gateway_shown_key(const nb__topic *topic)
-{
-    return strncmp(topic->tr_id + 4, "CNI", 3) == 0 ? "***" : topic->tr_key;
-}
-
 int64_t gateway_session_ns(const nb__gateway *g)
 {
     return nb__session_clock_at(nb__plant_clock(g->plant), nb__loop_real_ns(g->loop));

@@ -76,9 +76,6 @@ void gateway_end_client(client *c, uint16_t code, const char *words);
 /* By the symbols where there are any, else by the master. NULL: no such code. */
 const nb__instrument *gateway_instrument(const nb__gateway *g, nb_span code);
 
-/* A topic's key for people: `***` for order notices, whose key is the user's HTS id. */
-const char *gateway_shown_key(const nb__topic *topic);
-
 /* ---- loss.c: what a lost feed does to clients ---- */
 /* Each turn: close all once it is down for long enough, let them in again when it is back. */
 void loss_check(nb__gateway *g);

@@ -11,7 +11,7 @@ static void print_near(const nb__gateway *g, const nb__topic *topic, nb__text *o
 {
     const nb__instrument *near[NEAR_MAX];
     const nb__symbols *symbols = nb__plant_symbols(g->plant);
-    nb_span code = nb__span(gateway_shown_key(topic));
+    nb_span code = nb__span(nb__topic_shown_key(topic));
     size_t count = symbols == NULL ? 0 : nb__symbols_near(symbols, code, near, NEAR_MAX);
     nb__text_string(out, ",\"name\":null,\"near\":[");
     for (size_t i = 0; i < count; i++) {
@@ -43,7 +43,7 @@ static void print_row(const nb__gateway *g, const nb__plan_row *row, nb__text *o
     nb__text_string(out, "{\"tr_id\":");
     nb__text_json(out, nb__span(topic->tr_id));
     nb__text_string(out, ",\"tr_key\":");
-    nb__text_json(out, nb__span(gateway_shown_key(topic)));
+    nb__text_json(out, nb__span(nb__topic_shown_key(topic)));
     if (row->instrument != NULL) {
         nb__text_string(out, ",\"name\":");
         nb__text_json(out, nb__span(row->instrument->name));

@@ -51,7 +51,7 @@ static void print_registration(const nb__gateway *g, uint32_t index,
     nb__text_string(out, "{\"tr_id\":");
     nb__text_json(out, nb__span(topic->tr_id));
     nb__text_string(out, ",\"tr_key\":");
-    nb__text_json(out, nb__span(gateway_shown_key(topic)));
+    nb__text_json(out, nb__span(nb__topic_shown_key(topic)));
     nb__text_printf(out, ",\"state\":\"%s\",\"clients\":%u,\"msg_cd\":",
                     nb__registration_state_name(registration->state), clients);
     nb__text_json(out, nb__span(registration->answer.msg_cd));

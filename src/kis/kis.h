@@ -62,6 +62,8 @@ nb__topics *nb__topics_new(uint32_t topics_max);
 void nb__topics_free(nb__topics *topics);
 /** @return false when tr_id is not 1–15 or tr_key not 1–12 bytes long, or holds NUL, '^' or '|'. */
 bool nb__topic_make(nb_span tr_id, nb_span tr_key, nb__topic *out);
+/** Its key for people and files: "***" for order notices, whose key is the user's HTS id. */
+const char *nb__topic_shown_key(const nb__topic *topic);
 /** Find, or make while there is room. @return NB__TOPIC_NONE when full. No allocation. */
 uint32_t nb__topics_intern(nb__topics *topics, const nb__topic *topic);
 uint32_t nb__topics_find(const nb__topics *topics, const nb__topic *topic);
