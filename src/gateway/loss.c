@@ -61,7 +61,8 @@ void loss_check(nb__gateway *g)
         g->is_lost = false;
         nb__log(NB__LOG_INFO, "gateway", "the feed is no longer lost: clients may connect again");
     } else if (down_ns > 0 && down_ns >= g->config.on_loss_ns) {
-        lose(g, down_ns);
+        if (!nb__plant_is_up(g->plant)) /* else it opened just now: its first answer decides */
+            lose(g, down_ns);
     } else if (down_ns > 0) {
         nb__timer_set(g->loop, &g->loss,
                       gateway_mono_ns(g) + g->config.on_loss_ns - down_ns + NB__NS_PER_MS);

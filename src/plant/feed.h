@@ -58,6 +58,7 @@ struct nb__feed {
     nb__timer timer;
     nb__live live;
     bool is_live, is_up, is_shut;
+    bool is_accepted;  /**< a registration went through over the link that is up */
     char refusal[200]; /**< why we close the link that just opened; "" */
     char appkey[40];   /**< a name of our own, for a server of this machine */
     char approval_key[NB__APPROVAL_KEY_MAX + 1]; /**< to scrub it out of what the server says */

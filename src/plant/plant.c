@@ -111,11 +111,12 @@ static void tell_refusal(nb__plant *plant, const nb__feed *feed, uint32_t topic)
         return;
     plant->refusals_told |= bit;
     const nb__topic *name = nb__topics_at(plant->topics, topic);
+    const char *key = nb__topic_shown_key(name);
     nb__log(NB__LOG_WARN, "feed",
             "%s refuses %s %s: %s %s\n"
             "who asked is told so; further keys refused with this code are only counted",
-            feed->name, name->tr_id, name->tr_key, answer->msg_cd, answer->msg1);
-    nb__plant_tell(plant, NB__NOTICE_REFUSED, feed, "%s %s: %s %s", name->tr_id, name->tr_key,
+            feed->name, name->tr_id, key, answer->msg_cd, answer->msg1);
+    nb__plant_tell(plant, NB__NOTICE_REFUSED, feed, "%s %s: %s %s", name->tr_id, key,
                    answer->msg_cd, answer->msg1);
 }
 _Static_assert(NB__OPSP_COUNT < 64, "a bit for each code");

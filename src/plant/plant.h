@@ -144,7 +144,8 @@ const nb__plan *nb__plant_plan(const nb__plant *plant);
  * is. */
 bool nb__plant_is_up(const nb__plant *plant);
 /** How long the feed that has been down longest (and is not resting) is down; 0: none is. A link
- * that opened for less than 10 s, to be refused, has not ended it. */
+ * that opened is still down until a registration goes through (if any is wanted), or for 10 s: it
+ * may be refused (OPSP8996). One that held for less than 10 s does not begin the count anew. */
 int64_t nb__plant_down_ns(const nb__plant *plant);
 const nb__master *nb__plant_master(const nb__plant *plant); /**< empty until it is loaded */
 const nb__symbols *

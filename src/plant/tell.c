@@ -32,6 +32,7 @@ void nb__tell_link(nb__feed *feed, bool is_up)
 {
     int64_t now_ns = nb__feed_now_ns(feed);
     feed->is_up = is_up;
+    feed->is_accepted = false;
     if (is_up) {
         feed->up_since_ns = now_ns;
         if (!feed->is_in_use_told)
@@ -46,6 +47,7 @@ void nb__tell_registration(nb__feed *feed, uint32_t topic)
     if (nb__session_registration(feed->session, topic)->state != NB__REG_CONFIRMED)
         return;
     feed->is_in_use_told = feed->is_breaker_told = false;
+    feed->is_accepted = feed->is_up;
     if (feed->is_up)
         tell_up(feed);
 }

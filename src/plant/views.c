@@ -52,12 +52,18 @@ bool nb__plant_is_up(const nb__plant *plant)
     return up_count > 0 && (down_count == 0 || plant->is_shut);
 }
 
+/* Up for all that is known: OPSP8996 comes as the answer to the first request. */
+static bool is_taken(const nb__feed *feed)
+{
+    return feed->is_up && (feed->is_accepted || nb__session_slots_used(feed->session) == 0);
+}
+
 int64_t nb__plant_down_ns(const nb__plant *plant)
 {
     int64_t now_ns = nb__loop_mono_ns(plant->loop), longest_ns = 0;
     for (uint32_t i = 0; i < plant->feed_count; i++) {
         const nb__feed *feed = &plant->feeds[i];
-        if (feed->is_up || is_resting(feed) || feed->lost_since_ns == NB_TIME_UNDEF)
+        if (is_taken(feed) || is_resting(feed) || feed->lost_since_ns == NB_TIME_UNDEF)
             continue;
         int64_t down_ns = now_ns - feed->lost_since_ns;
         longest_ns = down_ns > longest_ns ? down_ns : longest_ns;

@@ -286,6 +286,13 @@ static void a_lost_feed_closes_clients_and_refuses_new_ones(void **state)
     assert_true(json_is_true(json_object_get(json_object_get(root, "feed"), "is_lost")));
     json_decref(root);
 
+    d.plant->is_up = true; /* it opened, but may be refused: it is lost until it is taken */
+    nb__loop_turn(d.loop, 0);
+    call_start(&d, &late, "");
+    UNTIL(&d, late.is_closed);
+    assert_int_equal(nb__gateway_count(d.gateway)->loss_refused, 3);
+    hang_up(&late);
+
     down_for(&d, 0, "");
     nb__loop_turn(d.loop, 0);
     hang_up(&c);
@@ -293,6 +300,10 @@ static void a_lost_feed_closes_clients_and_refuses_new_ones(void **state)
     ask(&c, '1', "XTR", "K1");
     hear_answer(&c, "OPSP0000", "K1");
     down_for(&d, 31 * NB__NS_PER_S, reason); /* once more */
+    d.plant->is_up = true;                   /* not while it waits to be taken */
+    hear_nothing(&c);
+    assert_false(c.is_closed);
+    d.plant->is_up = false;
     UNTIL(&d, c.is_closed);
     assert_int_equal(nb__gateway_count(d.gateway)->loss_closed, 2);
     hang_up(&c);

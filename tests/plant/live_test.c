@@ -354,13 +354,32 @@ static void a_loss_is_told_after_a_minute_and_its_end_once(void **state)
     nb__feed_stir(feed);
     UNTIL(r, r->ups == 2);
     assert_int_equal(notices_of(r, NB__NOTICE_LINK_BACK), 0); /* it may be refused at once */
-    assert_int_equal(nb__plant_down_ns(r->plant), 0);
+    UNTIL(r, nb__plant_down_ns(r->plant) == 0);
     feed->up_since_ns -= 11 * NB__NS_PER_S;
     feed->lost_since_ns -= 11 * NB__NS_PER_S;
     nb__tell_loss(feed);
     nb__tell_loss(feed);
     assert_int_equal(notices_of(r, NB__NOTICE_LINK_BACK), 1);
     assert_int_equal(notices_of(r, NB__NOTICE_LINK_LOST), 1);
+}
+
+/* OPSP8996 comes after the link opened, as the answer to the first request. */
+static void a_link_that_opens_to_be_refused_stays_down(void **state)
+{
+    rig *r = *state;
+    r->is_mute = true;
+    start(r);
+    r->plant->feeds[0].lost_since_ns -= 61 * NB__NS_PER_S;
+    UNTIL(r, r->ups == 1 && r->asked_count == 1);
+    assert_true(nb__plant_is_up(r->plant));
+    assert_true(nb__plant_down_ns(r->plant) > 60 * NB__NS_PER_S);
+    nb__topic topic = *nb__topics_at(nb__plant_topics(r->plant), topic_of(r, r->asked[0]));
+    nb__text text = {0};
+    nb__answer_print(NB__OPSP_IN_USE, &topic, NULL, NULL, &text);
+    nb__peer_send_text(r->peer, nb__text_view(&text));
+    nb__text_fini(&text);
+    UNTIL(r, r->downs == 1);
+    assert_true(nb__plant_down_ns(r->plant) > 60 * NB__NS_PER_S);
 }
 
 static void an_appkey_in_use_is_told_once_and_waited_out(void **state)
@@ -390,6 +409,32 @@ static void a_refusal_is_told_once_a_code(void **state)
         nb__loop_turn(r->loop, 5);
     assert_int_equal(notices_of(r, NB__NOTICE_REFUSED), 1);
     assert_non_null(strstr(r->notices[0].detail, "OPSP8992"));
+}
+
+/* Order notices are registered under the user's HTS id. KIS's own words for a wrong one are CP949:
+ * they are an answer all the same. */
+static void an_hts_id_is_not_told(void **state)
+{
+    rig *r = *state;
+    nb__topic topic;
+    r->config.plan.nearest_max = 0;
+    r->is_mute = true;
+    start(r);
+    UNTIL(r, r->ups == 1);
+    assert_true(nb__topic_make(NB__SPAN("H0EUCNI0"), NB__SPAN("my-hts-id"), &topic));
+    uint32_t index = nb__topics_intern(nb__plant_topics(r->plant), &topic);
+    assert_int_equal(nb__plant_want(r->plant, index), NB_OK);
+    UNTIL(r, r->asked_count == 1);
+    nb__peer_send_bytes(r->peer,
+                        NB__SPAN("\x81\x7b"
+                                 "{\"header\":{\"tr_id\":\"(null)\",\"tr_key\":\"\","
+                                 "\"encrypt\":\"N\"},\"body\":{\"rt_cd\":\"9\",\"msg_cd\":"
+                                 "\"OPSP0017\",\"msg1\":\"ERROR : htsid\xb0\xa1\xc0\xdf\"}}"));
+    UNTIL(r, nb__plant_registration(r->plant, index)->state == NB__REG_REJECTED);
+    UNTIL(r, notices_of(r, NB__NOTICE_REFUSED) == 1);
+    assert_non_null(strstr(r->notices[0].detail, "H0EUCNI0 ***: OPSP0017 ERROR : htsid????"));
+    assert_null(strstr(r->notices[0].detail, "my-hts-id"));
+    assert_int_equal(nb__plant_count(r->plant)->other_messages, 0);
 }
 
 static void closing_in_every_early_state_is_clean(void **state)
@@ -424,7 +469,9 @@ int main(void)
         T(a_live_feed_outside_its_hours_does_not_connect),
         T(the_forced_stop_is_no_failure),
         T(a_loss_is_told_after_a_minute_and_its_end_once),
+        T(a_link_that_opens_to_be_refused_stays_down),
         T(an_appkey_in_use_is_told_once_and_waited_out),
+        T(an_hts_id_is_not_told),
         T(a_refusal_is_told_once_a_code),
         T(closing_in_every_early_state_is_clean),
     };

@@ -38,6 +38,7 @@ typedef struct rig {
     bool has_masters, has_approval, is_clockless;
     bool hangs_up; /* when it is asked for the futures' master */
     bool is_master_broken;
+    bool is_mute; /* no answers to registrations */
     int first_strike, start_date, hhmmss;
     int approval_status;          /* 0: 200 with a key */
     const char *approval_refusal; /* its body then */
@@ -144,6 +145,8 @@ static void on_message(void *self, nb__peer *peer, const nb__ws_event *event)
     else
         r->given_back++;
     r->is_wrong_key |= strcmp(request.approval_key, r->has_approval ? "key-of-the-test" : "") != 0;
+    if (r->is_mute)
+        return;
     code = request.is_register ? r->answer : NB__OPSP_UNSUBSCRIBED;
     nb__answer_print(code, &request.topic, "0123456789abcdef", "0123456789abcdef0123456789abcdef",
                      &text);
