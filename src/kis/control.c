@@ -6,6 +6,7 @@
  * because there are clients that compare text. A wrong type is an answer code, never a guess.
  */
 #include "json.h"
+#include "master.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -110,10 +111,32 @@ static void read_answer(const json_t *header, json_t *body, nb__answer *answer)
     nb__json_wipe(output, "key");
 }
 
+/* An answer whose Korean words are no UTF-8 is an answer all the same: unheard it would be asked
+ * for again, and the link given up. No byte of a cp949 character is a quote or a backslash. */
+static json_t *load_answer(nb_span text)
+{
+    char words[NB__CONTROL_MESSAGE_MAX];
+    json_t *root = nb__json_load(text);
+    if (root != NULL || text.size_bytes > sizeof words ||
+        nb__utf8_valid_prefix(text) == text.size_bytes)
+        return root;
+    nb__cp949 cp949 = {0};
+    ptrdiff_t size_bytes = nb__cp949_convert(&cp949, text, words, sizeof words);
+    nb__cp949_fini(&cp949);
+    if (size_bytes < 0) { /* nor cp949 */
+        memcpy(words, text.data, text.size_bytes);
+        (void)nb__utf8_scrub(words, text.size_bytes);
+        size_bytes = (ptrdiff_t)text.size_bytes;
+    }
+    root = nb__json_load((nb_span){words, (size_t)size_bytes});
+    explicit_bzero(words, sizeof words);
+    return root;
+}
+
 nb__server_message nb__server_message_parse(nb_span text, nb__answer *answer)
 {
     *answer = (nb__answer){.code = NB__OPSP_COUNT, .reaction = NB__REACT_UNKNOWN};
-    json_t *root = nb__json_load(text);
+    json_t *root = load_answer(text);
     const json_t *header = json_object_get(root, "header");
     json_t *body = json_object_get(root, "body");
     nb_span tr_id = nb__json_string(header, "tr_id");

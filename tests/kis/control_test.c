@@ -2,6 +2,7 @@
 /* Control messages: KIS's own lines both ways, every refusal, and bytes that mean harm. */
 #include "guard.h"
 #include "kis/kis.h"
+#include <stdio.h>
 #include <string.h>
 
 /* ---- lines as KIS and its clients write them ---- */
@@ -271,6 +272,33 @@ static void every_line_of_a_server_is_read(void **state)
     assert_int_equal(parse_server(pingpong_line, &answer), NB__SERVER_PINGPONG);
 }
 
+/* KIS's servers have sent Korean in cp949; what is neither still names its code. */
+static void an_answer_in_another_encoding_is_heard(void **state)
+{
+    (void)state;
+    static const char before[] = "{\"header\":{\"tr_id\":\"(null)\"},\"body\":{\"rt_cd\":\"9\","
+                                 "\"msg_cd\":\"OPSP0017\",\"msg1\":\"ERROR : ";
+    static const struct {
+        const char *bytes, *msg1;
+    } cases[] = {
+        {"htsid\xB0\xA1\xC0\xDF\xB8\xF8", "ERROR : htsid가잘못"}, /* cp949 */
+        {"\xB0\xA1\xFF", "ERROR : ???"},                          /* nor that */
+        {"\xE0\xA1", "ERROR : 胥"}, /* the beginning of a UTF-8 character, and a cp949 one */
+        {"\xB0", "ERROR : ?"},      /* half a character: the quote after it stays a quote */
+    };
+    for (size_t i = 0; i < NB__COUNT_OF(cases); i++) {
+        char line[256];
+        nb__answer answer;
+        snprintf(line, sizeof line, "%s%s\"}}", before, cases[i].bytes);
+        assert_int_equal(parse_server(line, &answer), NB__SERVER_ANSWER);
+        assert_int_equal(answer.code, NB__OPSP_BAD_HTS_ID);
+        assert_string_equal(answer.rt_cd, "9");
+        assert_string_equal(answer.msg1, cases[i].msg1);
+    }
+    nb__answer answer;
+    assert_int_equal(parse_server("\xB0\xA1", &answer), NB__SERVER_OTHER);
+}
+
 static void answers_are_written_as_kis_writes_them(void **state)
 {
     (void)state;
@@ -343,7 +371,8 @@ static void what_nobody_expects_is_survived(void **state)
          NB__SERVER_OTHER, NB__REACT_UNKNOWN},
         {"10:00:57,586 ... sent 1000 (OK); no close frame received", NB__SERVER_OTHER,
          NB__REACT_UNKNOWN},
-        {"{\"body\":{\"rt_cd\":\"1\",\"msg1\":\"\xB0\xA1\"}}", NB__SERVER_OTHER, NB__REACT_UNKNOWN},
+        {"{\"body\":{\"rt_cd\":\"1\",\"msg1\":\"\xB0\xA1\"}}", NB__SERVER_ANSWER,
+         NB__REACT_UNKNOWN},
         {"", NB__SERVER_OTHER, NB__REACT_UNKNOWN},
     };
     for (size_t i = 0; i < NB__COUNT_OF(cases); i++) {
@@ -479,6 +508,7 @@ int main(void)
         cmocka_unit_test(a_message_cut_anywhere_is_bad_json),
         cmocka_unit_test(pingpong_is_known_by_its_tr_id_alone),
         cmocka_unit_test(every_line_of_a_server_is_read),
+        cmocka_unit_test(an_answer_in_another_encoding_is_heard),
         cmocka_unit_test(answers_are_written_as_kis_writes_them),
         cmocka_unit_test(every_code_goes_round),
         cmocka_unit_test(what_nobody_expects_is_survived),
