@@ -23,7 +23,7 @@ HTS_ID = "plantedHTS"
 
 class Relay:
     """TCP between nightbook and a look-alike. `connections` has one row each: kind ("approval", "link", "other"), begin,
-    end and (for links) all bytes that were handed to nightbook."""
+    end and (for links) all bytes that were handed to nightbook, with `times`: (bytes so far, when)."""
 
     def __init__(self, server):
         self.target = (server.host, server.port)
@@ -43,7 +43,8 @@ class Relay:
         server.close()
 
     async def _accept(self, reader, writer):
-        row = {"kind": "refused", "begin": time.time(), "end": None, "bytes": bytearray(), "writer": writer}
+        row = {"kind": "refused", "begin": time.time(), "end": None, "bytes": bytearray(), "times": [],
+               "writer": writer}
         self.connections.append(row)
         try:
             if self.is_refusing:
@@ -53,8 +54,8 @@ class Relay:
                 "link" if b"upgrade: websocket" in head.lower() else "other"
             far_reader, far_writer = await asyncio.open_connection(*self.target)
             far_writer.write(head)
-            await asyncio.wait([asyncio.ensure_future(self._pump(reader, far_writer, None)),
-                                asyncio.ensure_future(self._pump(far_reader, writer, row["bytes"]))],
+            await asyncio.wait([asyncio.ensure_future(self._pump(reader, far_writer)),
+                                asyncio.ensure_future(self._pump(far_reader, writer, row))],
                                return_when=asyncio.FIRST_COMPLETED)
             far_writer.close()
         except (OSError, asyncio.IncompleteReadError):
@@ -64,11 +65,12 @@ class Relay:
             writer.close()
 
     @staticmethod
-    async def _pump(reader, writer, keep):
+    async def _pump(reader, writer, row=None):
         try:
             while data := await reader.read(65536):
-                if keep is not None:
-                    keep += data
+                if row is not None:
+                    row["bytes"] += data
+                    row["times"].append((len(row["bytes"]), time.time()))
                 writer.write(data)
                 await writer.drain()
         except OSError:
@@ -90,7 +92,8 @@ class Relay:
 
 
 def messages(data):
-    """The text messages in the bytes that a WebSocket server sent after its 101, fragments joined; the unfinished rest is left."""
+    """The text messages in the bytes that a WebSocket server sent after its 101, fragments joined, each with where it ends;
+    the unfinished rest is left."""
     at, out, parts = data.find(b"\r\n\r\n") + 4, [], b""
     while at + 2 <= len(data):
         size, begin = data[at + 1] & 0x7F, at + 2
@@ -108,7 +111,7 @@ def messages(data):
         if opcode in (0, 1):
             parts += data[begin:begin + size]
             if is_final:
-                out.append(bytes(parts))
+                out.append((bytes(parts), begin + size))
                 parts = b""
         at = begin + size
     return out
