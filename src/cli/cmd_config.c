@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nightbook config: the settings in force, each with where it came from; or a file to begin with.
- */
+/* nightbook config: the settings in force, each with where it came from; a file to begin with. */
 #include "cli/cli.h"
 #include "configuration.h"
 #include <errno.h>

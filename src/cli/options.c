@@ -146,8 +146,7 @@ static nb_err set_value(const nb__option *option, const char *text, nb_error *er
 
 /* ---- parsing ---- */
 
-/* A setting that is no flag since a command line is seen by all: told so where settings are taken.
- */
+/* A setting that is no flag, since a command line is seen by all. */
 static bool is_for_file_only(const nb__usage *usage, nb_span name)
 {
     const nb__setting *row = nb__settings_row(name);

@@ -15,10 +15,10 @@ typedef enum nb__setting_type {
     NB__SETTING_NUMBER,  /**< an integer within min–max */
     NB__SETTING_DECIMAL, /**< with a fraction, within min–max */
     NB__SETTING_CHOICE,  /**< one of `choices` */
-    NB__SETTING_LIST,    /**< at most `max` texts; a flag that may be given several times, a YAML
-                            sequence */
-    NB__SETTING_APPKEYS  /**< a YAML sequence of mappings: name, app_key, app_secret, hts_id,
-                            custtype */
+    /** At most `max` texts: a flag that may be given several times, a YAML sequence. */
+    NB__SETTING_LIST,
+    /** A YAML sequence of mappings: name, app_key, app_secret, hts_id, custtype. */
+    NB__SETTING_APPKEYS
 } nb__setting_type;
 
 typedef enum nb__setting_where {
@@ -34,8 +34,8 @@ typedef struct nb__setting {
     const char *metavar;  /**< "ADDR:PORT" */
     const char *help;     /**< one sentence, without its default */
     const char *fallback; /**< the default as it would be typed; NULL: none */
-    const char
-        *otherwise; /**< words for a default that depends on others; NULL: `fallback` says it */
+    /** Words for a default that depends on others; NULL: `fallback` says it. */
+    const char *otherwise;
     const char *example; /**< a value for `config --init` where there is no default */
     nb__setting_type type;
     nb__setting_where where;
@@ -48,8 +48,7 @@ const nb__setting *nb__settings_table(size_t *count);
 /** NULL: there is none of that name. */
 const nb__setting *nb__settings_row(nb_span name);
 
-/** Where a value came from. A higher one wins over a lower one, in whichever order they are read.
- */
+/** Where a value came from. A higher one wins over a lower one, whichever is read first. */
 typedef enum nb__from {
     NB__FROM_DEFAULT,
     NB__FROM_DEVLP,

@@ -10,11 +10,8 @@
 
 static void append_masked(nb__text *out, const char *secret, size_t shown_bytes)
 {
-    size_t size = strlen(secret);
-    if (size < 4 * shown_bytes)
-        shown_bytes = 0;
-    nb__text_append(out, secret, shown_bytes);
-    nb__text_printf(out, "…(%zu)", size);
+    nb__text_append(out, secret, shown_bytes); /* an appkey has 8 bytes at least */
+    nb__text_printf(out, "…(%zu)", strlen(secret));
 }
 
 static void append_file_name(nb__text *out, const char *name)

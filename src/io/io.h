@@ -193,8 +193,7 @@ typedef struct nb__link nb__link;
 typedef struct nb__link_handler {
     void *self;
     void (*opened)(void *self, const nb__http_message *upgrade_answer);
-    /** A text or binary message; PINGs are answered by the link itself. recv_ns is UTC at the read.
-     */
+    /** A text or binary message; the link answers PINGs itself. recv_ns is UTC at the read. */
     void (*message)(void *self, const nb__ws_event *event, int64_t recv_ns);
     void (*alive)(void *self); /**< any frame, before its own callback; may be NULL */
     /** Gone, or could not be opened; the last call. `error` says how. The link frees itself
@@ -203,14 +202,15 @@ typedef struct nb__link_handler {
 } nb__link_handler;
 typedef struct nb__link_options {
     int64_t timeout_ns;
-    const char
-        *numeric; /**< connect to this number ("210.107.75.39" or with ":PORT") and look nothing up;
-                     NULL or "": the address's own host. The Host header stays the address's. */
-    uint16_t refused_port; /**< never connect to this port of this machine (loopback or any own
-                              interface): our own listener; 0: none */
+    /** Connect to this number ("210.107.75.39" or with ":PORT") and look nothing up; NULL or "":
+     * the address's own host. The Host header stays the address's. */
+    const char *numeric;
+    /** Never connect to this port of this machine (loopback or any own interface): our own
+     * listener; 0: none. */
+    uint16_t refused_port;
     bool refuses_loopback; /**< nor to any port of it: a name that a hosts file points here */
-    int64_t
-        user_timeout_ns; /**< TCP_USER_TIMEOUT, and keep-alive at a third of it; 0: the system's */
+    /** TCP_USER_TIMEOUT, and keep-alive at a third of it; 0: the system's. */
+    int64_t user_timeout_ns;
 } nb__link_options;
 /**
  * Connect and upgrade in the background, all within timeout_ns. Reads up to 1 MiB a turn. What

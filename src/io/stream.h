@@ -26,8 +26,8 @@ struct nb__stream {
     nb__loop *loop;
     const nb__stream_owner *owner;
     nb__lookup *lookup; /**< while it runs */
-    struct addrinfo *found,
-        *next;           /**< all addresses of the name, and the one to try when this one fails */
+    /** All addresses of the name, and the one to try when this one fails. */
+    struct addrinfo *found, *next;
     nb__address address; /**< with the number in place of the name when one was given */
     int64_t timeout_ns, user_timeout_ns;
     uint16_t refused_port;

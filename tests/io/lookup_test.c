@@ -256,6 +256,23 @@ static void our_own_listener_is_never_reached(void **state)
     harness_free(h);
 }
 
+/* KIS listens on the port that is our own listener's by default. A broadcast number stands for
+ * another machine's here: the kernel refuses it, and nothing is sent. */
+static void the_same_port_elsewhere_may_be_reached(void **state)
+{
+    (void)state;
+    harness *h = harness_new();
+    for (int way = 0; way < 2; way++) {
+        caller c;
+        nb__link_options options = {.timeout_ns = NB__NS_PER_S, .refused_port = 21000};
+        options.refuses_loopback = way == 1;
+        assert_int_equal(call(h, &c, "255.255.255.255", 21000, &options, NULL), NB_OK);
+        UNTIL(h, c.closed || c.opened);
+        assert_int_equal(c.error.code, NB_E_SYSTEM);
+    }
+    harness_free(h);
+}
+
 static void the_words_of_a_refusal_name_the_hosts_file(void **state)
 {
     (void)state;
@@ -410,6 +427,7 @@ int main(void)
         cmocka_unit_test(look_ups_that_hang_are_limited),
         cmocka_unit_test(a_one_shot_command_waits_for_a_name),
         cmocka_unit_test(our_own_listener_is_never_reached),
+        cmocka_unit_test(the_same_port_elsewhere_may_be_reached),
         cmocka_unit_test(the_words_of_a_refusal_name_the_hosts_file),
         cmocka_unit_test(a_number_stands_for_the_name),
         cmocka_unit_test(numbers_are_checked_at_once),
