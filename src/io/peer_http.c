@@ -39,7 +39,8 @@ static void answer_append(nb__peer *peer, int status, const char *content_type,
                           const char *extra_headers, nb_span body, bool keep_alive)
 {
     nb__text *text = &peer->output.text;
-    nb__http_response_append(text, status, content_type, extra_headers, body, keep_alive);
+    nb__http_response_append(text, status, nb__clock_real_ns(), content_type, extra_headers, body,
+                             keep_alive);
     bool has_body = status != 204 && status != 304;
     if (peer->http->is_head && has_body && !text->is_failed) /* as for GET, without the body */
         text->size_bytes -= body.size_bytes;

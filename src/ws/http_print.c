@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 out: responses and a client's requests. Header values are the caller's and trusted. */
 #include "ws/ws.h"
+#include <stdio.h>
 #include <string.h>
 
 const char *nb__http_reason(int status)
@@ -53,11 +54,30 @@ const char *nb__http_reason(int status)
     return "Unknown";
 }
 
-void nb__http_response_append(nb__text *out, int status, const char *content_type,
+void nb__http_date_print(char out[NB__HTTP_DATE_SIZE], int64_t utc_ns)
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    out[0] = '\0';
+    if (utc_ns < 0)
+        return;
+    /* the calendar is Korea's: nine hours earlier it reads as UTC's */
+    nb__civil at = nb__kst_civil(utc_ns - 9 * 3600 * NB__NS_PER_S);
+    snprintf(out, NB__HTTP_DATE_SIZE, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[at.weekday],
+             at.date % 100, months[at.date / 100 % 100 - 1], at.date / 10000, at.hhmmss / 10000,
+             at.hhmmss / 100 % 100, at.hhmmss % 100);
+}
+
+void nb__http_response_append(nb__text *out, int status, int64_t utc_ns, const char *content_type,
                               const char *extra_headers, nb_span body, bool keep_alive)
 {
+    char date[NB__HTTP_DATE_SIZE];
     bool has_body = status >= 200 && status != 204 && status != 304;
     nb__text_printf(out, "HTTP/1.1 %d %s\r\n", status, nb__http_reason(status));
+    nb__http_date_print(date, utc_ns);
+    if (date[0] != '\0')
+        nb__text_printf(out, "Date: %s\r\n", date);
     if (has_body && content_type != NULL && content_type[0] != '\0')
         nb__text_printf(out, "Content-Type: %s\r\n", content_type);
     if (has_body)

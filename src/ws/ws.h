@@ -173,12 +173,15 @@ size_t nb__http_header_count(const nb__http_message *message, const char *name);
 bool nb__http_header_has(const nb__http_message *message, const char *name, const char *token);
 /** The standard reason phrase, "Unknown" for others. */
 const char *nb__http_reason(int status);
+/** "Fri, 20 Nov 2026 09:00:00 GMT" (RFC 9110's IMF-fixdate); "" before 1970. */
+#define NB__HTTP_DATE_SIZE 80
+void nb__http_date_print(char out[NB__HTTP_DATE_SIZE], int64_t utc_ns);
 /**
- * Append a response: status line, Content-Type (unless NULL or ""), Content-Length, Connection,
- * `extra_headers`
- * ("Name: v\r\n…" or ""), body. 204 and 304 have neither length nor body.
+ * Append a response: status line, Date (unless NB_TIME_UNDEF), Content-Type (unless NULL or ""),
+ * Content-Length, Connection, `extra_headers` ("Name: v\r\n…" or ""), body. 204 and 304 have
+ * neither length nor body.
  */
-void nb__http_response_append(nb__text *out, int status, const char *content_type,
+void nb__http_response_append(nb__text *out, int status, int64_t utc_ns, const char *content_type,
                               const char *extra_headers, nb_span body, bool keep_alive);
 /** Append a client's request; a body, or the method POST, gives Content-Length. */
 void nb__http_request_append(nb__text *out, const char *method, const char *host,

@@ -360,14 +360,35 @@ static void test_print_response(void **state)
 {
     (void)state;
     nb__text out = {0};
-    nb__http_response_append(&out, 200, "text/plain", "X: y\r\n", NB__SPAN("ok"), true);
-    assert_string_equal(out.data,
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n"
-                        "Connection: keep-alive\r\nX: y\r\n\r\nok");
+    nb__http_response_append(&out, 200, INT64_C(784111777) * NB__NS_PER_S, "text/plain", "X: y\r\n",
+                             NB__SPAN("ok"), true);
+    assert_string_equal(out.data, "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 "
+                                  "GMT\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n"
+                                  "Connection: keep-alive\r\nX: y\r\n\r\nok");
     nb__text_clear(&out);
-    nb__http_response_append(&out, 204, "text/plain", NULL, NB__SPAN("ignored"), false);
+    nb__http_response_append(&out, 204, NB_TIME_UNDEF, "text/plain", NULL, NB__SPAN("ignored"),
+                             false);
     assert_string_equal(out.data, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     nb__text_fini(&out);
+}
+
+static void test_print_date(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t s;
+        const char *text;
+    } rows[] = {{0, "Thu, 01 Jan 1970 00:00:00 GMT"},
+                {951782399, "Mon, 28 Feb 2000 23:59:59 GMT"},
+                {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
+                {1795532399, "Tue, 24 Nov 2026 14:59:59 GMT"}, /* 23:59:59 in Seoul */
+                {INT64_C(9223372036), "Fri, 11 Apr 2262 23:47:16 GMT"},
+                {-1, ""}};
+    for (size_t i = 0; i < NB__COUNT_OF(rows); i++) {
+        char out[NB__HTTP_DATE_SIZE];
+        nb__http_date_print(out, rows[i].s * NB__NS_PER_S);
+        assert_string_equal(out, rows[i].text);
+    }
 }
 
 static void test_print_request_reads_back(void **state)
@@ -396,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_upgrade_leaves_the_rest),
         cmocka_unit_test(test_lookups),
         cmocka_unit_test(test_print_response),
+        cmocka_unit_test(test_print_date),
         cmocka_unit_test(test_print_request_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
