@@ -137,12 +137,13 @@ static int examine(nb__doctor *doctor)
     nb__log_set_level(NB__LOG_ERROR + 1); /* the checks tell what the log would */
     nb__doctor_check_files(doctor);
     nb__doctor_check_way(doctor);
+    bool is_blocked = nb__doctor_has_failed(doctor, "tls") || nb__doctor_has_failed(doctor, "dns");
     const nb__appkey *appkeys = s->configuration.appkeys;
     for (size_t i = 0, count = s->configuration.appkey_count; i < count; i++) {
         doctor->appkey = appkeys[i].name;
         s->configuration.appkeys = &appkeys[i];
         s->configuration.appkey_count = 1;
-        nb__doctor_check_session(doctor);
+        nb__doctor_check_session(doctor, is_blocked ? "there is no way to KIS" : NULL);
     }
     doctor->appkey = "";
     return exit_code_of(doctor);

@@ -41,6 +41,7 @@ void nb__doctor_check_files(nb__doctor *doctor);
 /** Clock, names, TLS. */
 void nb__doctor_check_way(nb__doctor *doctor);
 /* ---- doctor_session.c: one appkey ---- */
-void nb__doctor_check_session(nb__doctor *doctor);
+/** `obstacle`: why it need not be tried, so that no connect is spent; NULL: none. */
+void nb__doctor_check_session(nb__doctor *doctor, const char *obstacle);
 
 #endif

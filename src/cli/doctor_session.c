@@ -61,7 +61,7 @@ static nb_err open_plant(nb__doctor *doctor, nb_error *error)
                                 error) != NB_OK)
         return error->code;
     nb_err err = s->loop == NULL ? nb__loop_new(&s->loop, error) : NB_OK;
-    return err == NB_OK ? nb__serve_open_plant(s, error) : err;
+    return err == NB_OK ? nb__serve_open_plant(s, false, error) : err;
 }
 
 static bool check_lock(nb__doctor *doctor)
@@ -97,8 +97,9 @@ static bool check_approval(nb__doctor *doctor)
     if (counters_of(doctor)->is_breaker_open)
         doctor->exit_code = NB_CLASS_RETRY;
     fail_by_reason(doctor, "approval",
-                   "the reason above is KIS's; it locks out who insists, so wait as it says before "
-                   "you try again");
+                   counters_of(doctor)->is_breaker_open
+                       ? "KIS blocks who connects too often: run it again after that time"
+                       : "KIS locks out who insists: mend what it says, and wait a few minutes");
     return false;
 }
 
@@ -215,13 +216,17 @@ static void close_plant(nb__doctor *doctor)
     s->plant = NULL;
 }
 
-void nb__doctor_check_session(nb__doctor *doctor)
+void nb__doctor_check_session(nb__doctor *doctor, const char *obstacle)
 {
     static bool (*const steps[])(nb__doctor *) = {check_lock, check_approval, check_connect,
                                                   check_subscription};
     static const char *const names[] = {"lock",         "approval", "connect",
                                         "subscription", "pingpong", "data"};
     size_t done = 0;
+    if (obstacle != NULL) {
+        skip(doctor, names, NB__COUNT_OF(names), obstacle);
+        return;
+    }
     while (done < NB__COUNT_OF(steps) && steps[done](doctor))
         done++;
     if (done == NB__COUNT_OF(steps))

@@ -119,10 +119,13 @@ static void check_tls(nb__doctor *doctor, const exchange *x)
 {
     const nb__address *address = &doctor->serve.configuration.approval;
     if (x->status == 0)
-        nb__doctor_say(doctor, NB__VERDICT_FAIL, "tls",
-                       "a firewall, a proxy that opens TLS, or a clock that is years off? ca_file "
-                       "names other authorities",
-                       "%s", x->error.detail);
+        nb__doctor_say(
+            doctor, NB__VERDICT_FAIL, "tls",
+            x->error.code != NB_E_PROTOCOL && x->error.code != NB_E_CONFIG
+                ? "nobody answers there: is the network up, does a firewall let the port out?"
+                : "a proxy that opens TLS, or a clock that is years off? ca_file names other "
+                  "authorities",
+            "%s", x->error.detail);
     else
         nb__doctor_say(doctor, NB__VERDICT_OK, "tls", NULL, "%.100s:%u %s", address->host,
                        address->port,

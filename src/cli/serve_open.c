@@ -159,17 +159,19 @@ static void fill_live(const nb__serve *s, size_t index, nb__live_config *live,
         .state_directory = nb__settings_text(s->settings, "state-dir"),
     };
     feed->name = appkey->name;
-    feed->kind = NB__FEED_LIVE;
+    /* what stands at another address says itself what it is; until then nobody knows */
+    feed->kind = c->is_builtin ? NB__FEED_LIVE : NB__FEED_OTHER;
     feed->session.custtype = appkey->custtype;
     feed->live = live;
 }
 
-nb_err nb__serve_open_plant(nb__serve *s, nb_error *error)
+nb_err nb__serve_open_plant(nb__serve *s, bool keeps_evidence, nb_error *error)
 {
     nb__configuration *c = &s->configuration;
     nb__feed_config feeds[NB__APPKEYS_MAX];
     nb__live_config lives[NB__APPKEYS_MAX];
     bool is_kis = c->feed == NB__CHOICE_KIS;
+    const char *state_directory = nb__settings_text(s->settings, "state-dir");
     nb__plant_config config = {.feeds = feeds,
                                .feed_count = is_kis ? (uint32_t)c->appkey_count : 1,
                                .plan = c->plan,
@@ -189,9 +191,9 @@ nb_err nb__serve_open_plant(nb__serve *s, nb_error *error)
     if (is_kis) {
         config.master_directory = nb__settings_text(s->settings, "master-dir");
         config.master_address = c->masters;
-        config.evidence_directory = nb__settings_text(s->settings, "state-dir");
+        config.evidence_directory = keeps_evidence ? state_directory : NULL;
     }
-    if (is_kis && (config.master_directory == NULL || config.evidence_directory == NULL))
+    if (is_kis && (config.master_directory == NULL || state_directory == NULL))
         return nb__fail(error, NB_E_CONFIG, 0,
                         "HOME is not set: name places with state_dir and master_dir");
     if (err == NB_OK)
@@ -260,7 +262,7 @@ nb_err nb__serve_open(nb__serve *s, nb_error *error)
     s->notify.loop = s->loop;
     s->notify.command = nb__settings_text(s->settings, "notify");
     if (err == NB_OK)
-        err = nb__serve_open_plant(s, error);
+        err = nb__serve_open_plant(s, true, error);
     if (err == NB_OK)
         err = open_gateway(s, error);
     return err;
