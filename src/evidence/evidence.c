@@ -247,12 +247,23 @@ static void count_gap(tr_stats *tr, key_stats *key, int64_t gap_ns)
     judge_gap(tr, gap_ns);
 }
 
+/* How much older the book is than the freshest one seen: not by our clock, which may be off. */
+static int64_t age_of(nb__evidence *evidence, const nb__evidence_record *record)
+{
+    if (record->quote == NULL || record->quote->event_ns == NB_TIME_UNDEF)
+        return 0;
+    int64_t lag_ns = record->session_ns - record->quote->event_ns;
+    if (!evidence->is_lag_known || lag_ns < evidence->lag_least_ns)
+        evidence->lag_least_ns = lag_ns;
+    evidence->is_lag_known = true;
+    return lag_ns - evidence->lag_least_ns;
+}
+
 /* The first frame after a SUBSCRIBE SUCCESS: soon enough to be a snapshot? */
 static void count_first(nb__evidence *evidence, key_stats *key, uint64_t record_hash,
-                        const nb__evidence_record *record)
+                        int64_t age_ns, const nb__evidence_record *record)
 {
     int64_t after_ns = record->recv_ns - key->confirmed_ns;
-    const nb_quote *quote = record->quote;
     key->confirmed_ns = 0;
     if (after_ns < 0 || after_ns > SNAPSHOT_NS) {
         evidence->snapshot_later++;
@@ -261,16 +272,16 @@ static void count_first(nb__evidence *evidence, key_stats *key, uint64_t record_
     *(key->last_ns == 0               ? &evidence->snapshot_first
       : key->last_hash == record_hash ? &evidence->snapshot_same
                                       : &evidence->snapshot_other) += 1;
-    evidence->snapshot_old += quote != NULL && quote->event_ns != NB_TIME_UNDEF &&
-                              record->session_ns - quote->event_ns > OLD_BOOK_NS;
+    evidence->snapshot_old += age_ns > OLD_BOOK_NS;
 }
 
 static void count_key(nb__evidence *evidence, tr_stats *tr, key_stats *key,
                       const nb__evidence_record *record)
 {
     uint64_t record_hash = hash(record->record);
+    int64_t age_ns = age_of(evidence, record);
     if (key->confirmed_ns != 0)
-        count_first(evidence, key, record_hash, record);
+        count_first(evidence, key, record_hash, age_ns, record);
     key->last_hash = record_hash;
     if (key->frame_serial == evidence->frame_serial && key->frames > 0)
         return; /* one more record of the same frame */

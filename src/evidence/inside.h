@@ -124,6 +124,8 @@ struct nb__evidence {
     uint64_t frames_other_tr;
     uint32_t frame_serial;
 
+    int64_t lag_least_ns; /* receipt less a book's own time: a clock that is off shows in it */
+    bool is_lag_known;
     uint64_t confirmed, snapshot_same, snapshot_other, snapshot_first, snapshot_old, snapshot_later;
 
     code_stats codes[CODES_MAX];

@@ -251,7 +251,7 @@ static void print_keys(const nb__evidence *evidence, nb__text *out)
         nb__text_json(out, nb__span(name->tr_id));
         print_string(out, "tr_key", nb__topic_shown_key(name));
         print_count(out, "frames", key->frames);
-        if (median < 0)
+        if (median < 0 || key->gap_least_us == UINT32_MAX) /* none, or none below 71 minutes */
             nb__text_string(out, ",\"gap_least_ms\":null,\"gap_median_ms\":null}");
         else
             nb__text_printf(out, ",\"gap_least_ms\":%u.%03u,\"gap_median_ms\":%" PRId64 "}",

@@ -141,6 +141,8 @@ static bool say_counts(const report *r, const json_t *tr, const char *tr_id)
     if (!json_is_object(books))
         return false;
     int64_t told = number(books, "order_counts_told"), none = number(books, "order_counts_none");
+    if (told + none == 0)
+        return false;
     nb__text_printf(r->out, "   %-9s %s: told in %" PRId64 " books, all 0 in %" PRId64, tr_id,
                     told == 0   ? "always 0"
                     : none == 0 ? "filled"
@@ -148,7 +150,7 @@ static bool say_counts(const report *r, const json_t *tr, const char *tr_id)
                     told, none);
     nb__text_printf(r->out, "; total order counts told in %" PRId64 "\n",
                     number(books, "total_order_counts_told"));
-    return told + none > 0;
+    return true;
 }
 
 static void say_total(const report *r, const char *tr_id, const char *which, const json_t *totals)
@@ -162,6 +164,17 @@ static void say_total(const report *r, const char *tr_id, const char *which, con
                     number(totals, "below"));
 }
 
+/* A total of the whole book is never below its five levels; one damaged frame in a hundred decides
+ * nothing. */
+static const char *total_verdict(const json_t *full)
+{
+    int64_t above = number(full, "above"), below = number(full, "below");
+    int64_t all = number(full, "equal") + above + below;
+    if (below * 100 > all)
+        return "neither the levels nor more: look at the frames";
+    return above * 100 > all ? "the whole book" : "the five levels only, as far as was seen";
+}
+
 static bool say_totals(const report *r, const json_t *tr, const char *tr_id)
 {
     const json_t *books = json_object_get(tr, "books");
@@ -170,11 +183,7 @@ static bool say_totals(const report *r, const json_t *tr, const char *tr_id)
     say_total(r, tr_id, "sides with five levels", full);
     say_total(r, tr_id, "sides with fewer", fewer);
     if (json_is_object(full))
-        nb__text_printf(r->out, "   %-9s so a total covers %s\n", tr_id,
-                        number(full, "above") > 0 ? "the whole book"
-                        : number(full, "below") > 0
-                            ? "neither the levels nor more: look at the frames"
-                            : "the five levels only, as far as was seen");
+        nb__text_printf(r->out, "   %-9s so a total covers %s\n", tr_id, total_verdict(full));
     return json_is_object(full) || json_is_object(fewer);
 }
 
@@ -231,13 +240,27 @@ static bool say_thinning(const report *r, const json_t *tr, const char *tr_id)
     int64_t at_percent = at * 100 / gaps, below_percent = below * 100 / gaps;
     const char *verdict = gaps < 100          ? "too few to tell"
                           : below_percent > 5 ? "not thinned out every 0.2 s"
-                          : at_percent > 50   ? "THINNED OUT every 0.2 s"
-                                              : "no sign of a 0.2 s filter";
+                          : at_percent > 50
+                              ? "THINNED OUT every 0.2 s"
+                              : "PERHAPS LIMITED to one in 0.2 s: hardly any is shorter";
     nb__text_printf(r->out,
                     "   %-9s %s: of %" PRId64 " gaps up to 2 s, %" PRId64
                     " %% lie at multiples of 0.2 s (10 %% by chance), %" PRId64 " %% are shorter\n",
                     tr_id, verdict, gaps, at_percent, below_percent);
     return true;
+}
+
+/* "<2 ms", "<1.02 s", "8389 s or more" */
+static void print_bucket(nb__text *out, int64_t bucket)
+{
+    bool is_last = bucket >= GAP_BUCKETS - 1;
+    double ms = (double)(INT64_C(1) << (is_last ? GAP_BUCKETS - 1 : bucket + 1));
+    nb__text_string(out, is_last ? "" : "<");
+    if (ms < 1000)
+        nb__text_printf(out, "%.0f ms", ms);
+    else
+        nb__text_printf(out, ms < 10000 ? "%.2f s" : "%.0f s", ms / 1000);
+    nb__text_string(out, is_last ? " or more" : "");
 }
 
 static bool say_gaps(const report *r, const json_t *tr, const char *tr_id)
@@ -248,9 +271,9 @@ static bool say_gaps(const report *r, const json_t *tr, const char *tr_id)
     nb__text_printf(r->out, "   %-9s", tr_id);
     for (size_t i = 0; i < json_array_size(pairs); i++) {
         const json_t *pair = json_array_get(pairs, i);
-        int64_t bucket = item(pair, 0) < GAP_BUCKETS ? item(pair, 0) : GAP_BUCKETS - 1;
-        nb__text_printf(r->out, "%s<%" PRId64 " ms: %" PRId64, i == 0 ? " " : ", ",
-                        INT64_C(2) << bucket, item(pair, 1));
+        nb__text_string(r->out, i == 0 ? " " : ", ");
+        print_bucket(r->out, item(pair, 0));
+        nb__text_printf(r->out, ": %" PRId64, item(pair, 1));
     }
     nb__text_string(r->out, "\n");
     return true;
@@ -280,6 +303,14 @@ static void say_keys(const report *r)
         number(r->root, "keys_with_frames"), number(r->root, "keys_confirmed_and_silent"));
 }
 
+/* Sent as a rule, snapshots are nearly all of the first frames; a lone one may be chance. */
+static const char *snapshot_verdict(int64_t signs, int64_t first_frames)
+{
+    if (signs == 0)
+        return "no sign of a snapshot";
+    return signs * 2 > first_frames ? "SNAPSHOTS ARE SENT" : "too few to be a rule";
+}
+
 static void say_snapshot(const report *r)
 {
     const json_t *s = json_object_get(r->root, "snapshot");
@@ -297,7 +328,7 @@ static void say_snapshot(const report *r)
                     ", the key's first ever %" PRId64 "; it came later %" PRId64 " times\n",
                     number(s, "confirmed"), number(s, "within_ms"), same, other, first, later);
     nb__text_printf(r->out, "   %" PRId64 " of these frames were of an earlier time: %s\n", old,
-                    old + same > 0 ? "KIS SENDS SNAPSHOTS" : "no sign of a snapshot");
+                    snapshot_verdict(old > same ? old : same, first + same + other + later));
 }
 
 static void say_codes(const report *r)
@@ -342,7 +373,8 @@ static void say_in_use(const report *r)
                         is_over ? when(episode, "cleared", cleared) : "");
     }
     if (number(r->root, "in_use_other") > 0)
-        nb__text_printf(r->out, "   and %" PRId64 " more\n", number(r->root, "in_use_other"));
+        nb__text_printf(r->out, "   and %" PRId64 " more such answers\n",
+                        number(r->root, "in_use_other"));
 }
 
 static void say_span(const report *r, const char *words, const json_t *object, const char *name)

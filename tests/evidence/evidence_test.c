@@ -315,7 +315,82 @@ static void a_snapshot_or_not(void **state)
     expect_number(s, "of_an_earlier_time", 2); /* the first key's book is of 19:00:00 still */
     expect_number(s, "later", 1);
     expect_number(root, "keys_confirmed_and_silent", 1);
-    expect_words(&n, "KIS SENDS SNAPSHOTS");
+    expect_words(&n, "SNAPSHOTS ARE SENT");
+    night_close(&n);
+}
+
+/* A clock five seconds ahead makes every book look old: that is no snapshot. */
+static void a_clock_that_is_off_invents_no_snapshot(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"B01612745", "B01612746", "B01612747"};
+    night n;
+    int64_t t = at(20261120, 190005);
+    night_open(&n);
+    for (size_t i = 0; i < NB__COUNT_OF(keys); i++) {
+        nb__topic name;
+        (void)nb__topic_make(NB__SPAN("H0EUASP0"), nb__span(keys[i]), &name);
+        (void)nb__topics_intern(n.topics, &name);
+        answer(&n, 0, keys[i], NB__OPSP_SUBSCRIBED, t);
+        show(&n, frame("H0EUASP0", 1, book(keys[i], "190000", "2.98", "2.97", 7, 8), NULL),
+             t + 100 * NB__NS_PER_MS);
+    }
+    const json_t *s = json_object_get(root_of(&n), "snapshot");
+    expect_number(s, "first_of_key", 3);
+    expect_number(s, "of_an_earlier_time", 0);
+    expect_words(&n, "no sign of a snapshot");
+    night_close(&n);
+}
+
+/* One such frame among many may be chance. */
+static void a_lone_old_frame_is_no_rule(void **state)
+{
+    (void)state;
+    night n;
+    int64_t t = at(20261120, 190000);
+    night_open(&n);
+    show(&n, frame("H0EUASP0", 1, book("B01612745", "190000", "2.98", "2.97", 7, 8), NULL), t);
+    for (int i = 1; i <= 4; i++) {
+        answer(&n, 0, "B01612745", NB__OPSP_SUBSCRIBED, t + i * 60 * NB__NS_PER_S);
+        char hhmmss[7];
+        snprintf(hhmmss, sizeof hhmmss, "19%02d00", i == 1 ? 0 : i);
+        show(&n, frame("H0EUASP0", 1, book("B01612745", hhmmss, "2.98", "2.97", i, 8), NULL),
+             t + i * 60 * NB__NS_PER_S + NB__NS_PER_MS);
+    }
+    expect_number(json_object_get(root_of(&n), "snapshot"), "of_an_earlier_time", 1);
+    expect_words(&n, "of an earlier time: too few to be a rule");
+    night_close(&n);
+}
+
+static void a_question_without_a_case_is_not_answered(void **state)
+{
+    (void)state;
+    night n;
+    int64_t t = at(20261120, 190000);
+    night_open(&n);
+    show(&n, frame("H0EUASP0", 1, book("B01612745", "190000", "0.00", "0.00", 0, 0), NULL), t);
+    (void)root_of(&n);
+    expect_words(&n, "3. Are order counts told, or 0?\n   not seen\n");
+    night_close(&n);
+}
+
+static void one_damaged_total_decides_nothing(void **state)
+{
+    (void)state;
+    night n;
+    int64_t t = at(20261120, 190000);
+    night_open(&n);
+    for (int i = 0; i < 101; i++) {
+        char text[400];
+        snprintf(text, sizeof text,
+                 "0|H0EUASP0|001|B01612745^190000^1.05^1.06^1.07^1.08^1.09^1.04^1.03^1.02^1.01^1.00"
+                 "^0^0^0^0^0^0^0^0^0^0^1^2^3^4^5^1^2^3^4^5^15^15^%d^15^0^0",
+                 i == 0 ? 1 : 15);
+        show(&n, text, t + i * NB__NS_PER_S);
+    }
+    const json_t *books = json_object_get(tr_at(root_of(&n), 0), "books");
+    expect_number(json_object_get(books, "totals_of_five_levels"), "equal", 201);
+    expect_words(&n, "so a total covers the five levels only");
     night_close(&n);
 }
 
@@ -352,6 +427,23 @@ static void gaps_tell_whether_frames_are_thinned_out(void **state)
         show(&n, frame("H0EUASP0", 1, a, NULL), t += 37 * NB__NS_PER_MS);
     (void)root_of(&n);
     expect_words(&n, "not thinned out every 0.2 s");
+    night_close(&n);
+}
+
+/* At least 0.2 s between two frames, and no beat: a limit, too, is told. */
+static void gaps_that_are_never_short_tell_of_a_limit(void **state)
+{
+    (void)state;
+    night n;
+    int64_t t = at(20261120, 190000);
+    const char *a = book("B01612745", "190000", "2.98", "2.97", 7, 8);
+    night_open(&n);
+    for (int i = 0; i < 200; i++)
+        show(&n, frame("H0EUASP0", 1, a, NULL), t += (210 + i) * NB__NS_PER_MS);
+    show(&n, frame("H0EUASP0", 1, a, NULL), t += 9000 * NB__NS_PER_S);
+    (void)root_of(&n);
+    expect_words(&n, "PERHAPS LIMITED to one in 0.2 s");
+    expect_words(&n, "<256 ms: 45, <512 ms: 154, 8389 s or more: 1\n");
     night_close(&n);
 }
 
@@ -512,6 +604,11 @@ int main(void)
         cmocka_unit_test(phases_by_the_calendar_of_the_session),
         cmocka_unit_test(order_counts_totals_and_decimals),
         cmocka_unit_test(a_snapshot_or_not),
+        cmocka_unit_test(a_clock_that_is_off_invents_no_snapshot),
+        cmocka_unit_test(a_lone_old_frame_is_no_rule),
+        cmocka_unit_test(a_question_without_a_case_is_not_answered),
+        cmocka_unit_test(one_damaged_total_decides_nothing),
+        cmocka_unit_test(gaps_that_are_never_short_tell_of_a_limit),
         cmocka_unit_test(gaps_tell_whether_frames_are_thinned_out),
         cmocka_unit_test(codes_and_how_long_an_appkey_was_in_use),
         cmocka_unit_test(approvals_and_pingpong),
