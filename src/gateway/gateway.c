@@ -39,8 +39,7 @@ nb__feed_kind gateway_feed_kind(const nb__gateway *g)
 const nb__instrument *gateway_instrument(const nb__gateway *g, nb_span code)
 {
     const nb__symbols *symbols = nb__plant_symbols(g->plant);
-    return symbols != NULL ? nb__symbols_find(symbols, code)
-                           : nb__master_find(nb__plant_master(g->plant), code);
+    return symbols == NULL ? NULL : nb__symbols_find(symbols, code);
 }
 
 int64_t gateway_session_ns(const nb__gateway *g)

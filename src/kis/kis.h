@@ -277,8 +277,6 @@ nb_err nb__master_parse(nb__master_kind kind, nb_span text, nb__master *master, 
  */
 nb_err nb__master_print(nb__master_kind kind, const nb__master *master, nb__text *out,
                         nb_error *error);
-/** The first row of that code, or NULL. Linear: not for every frame. */
-const nb__instrument *nb__master_find(const nb__master *master, nb_span code);
 /** KRX's tick at a price (docs/correctness.md). 0: not known. */
 nb_price nb__tick_e9(nb__product product, nb_price price);
 /** The product of a KIS short code by its prefix, also in the style until 2025 (201W09370).

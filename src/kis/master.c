@@ -270,11 +270,3 @@ nb_err nb__master_parse(nb__master_kind kind, nb_span text, nb__master *master, 
     nb__cp949_fini(&r.cp949);
     return err;
 }
-
-const nb__instrument *nb__master_find(const nb__master *master, nb_span code)
-{
-    for (size_t i = 0; i < master->count; i++)
-        if (nb__span_is(code, master->rows[i].code))
-            return &master->rows[i];
-    return NULL;
-}

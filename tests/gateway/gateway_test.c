@@ -135,6 +135,7 @@ static void made_up_codes_do_not_crowd_out_real_ones(void **state)
     desk_open(&d);
     d.config.client_topics_max = 10;
     d.plant->master = (nb__master){.rows = real, .count = 1, .capacity = 1};
+    d.plant->symbols = nb__symbols_new(&d.plant->master);
     desk_listen(&d);
     call(&d, &flood, "");
     call(&d, &good, "");

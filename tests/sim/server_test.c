@@ -48,6 +48,14 @@ static void refusals_of_approval_are_kis_s(void **state)
     world_free(&w);
 }
 
+static bool has_code(const nb__master *master, const char *code)
+{
+    for (size_t i = 0; i < master->count; i++)
+        if (strcmp(master->rows[i].code, code) == 0)
+            return true;
+    return false;
+}
+
 static void masters_are_in_kis_s_formats(void **state)
 {
     (void)state;
@@ -75,13 +83,13 @@ static void masters_are_in_kis_s_formats(void **state)
         nb__master master = {0};
         assert_int_equal(nb__master_parse(cases[i].kind, nb__text_view(&content), &master, NULL),
                          NB_OK);
-        assert_non_null(nb__master_find(&master, nb__span(cases[i].code)));
-        assert_null(nb__master_find(&master, NB__SPAN("101W9000")));
+        assert_true(has_code(&master, cases[i].code));
+        assert_false(has_code(&master, "101W9000"));
         if (cases[i].kind == NB__MASTER_EUREX) {
             assert_true(master.count > 600);
             assert_int_equal(content.size_bytes,
                              master.count * 122); /* 121 bytes and the line's end */
-            assert_non_null(nb__master_find(&master, nb__span(nb__sim_atm_code(w.sim))));
+            assert_true(has_code(&master, nb__sim_atm_code(w.sim)));
         }
         nb__master_fini(&master);
         nb__text_fini(&content);
