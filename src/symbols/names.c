@@ -13,7 +13,7 @@ static const product_row products[] = {
     {NB__PRODUCT_UNKNOWN, "unknown", "unknown product", "알 수 없는 상품", "", 0},
     {NB__PRODUCT_KOSPI200, "kospi200", "KOSPI200", "코스피200", "0.01 below 10, else 0.05", 250000},
     {NB__PRODUCT_KOSPI200_MINI, "mini", "mini KOSPI200", "미니코스피200",
-     "0.01 below 3, 0.02 below 10, else 0.05", 50000},
+     "0.01 below 3, 0.02 below 10, else 0.05 (from 3 on not verified)", 50000},
     {NB__PRODUCT_KOSPI200_WEEKLY_THU, "thu", "KOSPI200 weekly (Thu)", "코스피200 위클리(목)",
      "0.01 below 10, else 0.05", 250000},
     {NB__PRODUCT_KOSPI200_WEEKLY_MON, "mon", "KOSPI200 weekly (Mon)", "코스피200 위클리(월)",
