@@ -23,11 +23,13 @@ void nb__books_free(nb__books *books);
  * Check a decoded quote against KRX's rules and against its predecessor, set quote->flags, and keep
  * it.
  *
- * @param quote  recv_ns, event_ns set; flags holds what the caller found (DRIFT, FAR_TIME);
- * completed here.
- * @param tick_e9  The tick rule's product; NB__PRODUCT_UNKNOWN skips OFF_TICK.
  * @param topic  One at or beyond topics_max (NB__TOPIC_NONE) is checked by itself and counted, not
- * kept. Cost: O(levels), no allocation.
+ * kept.
+ * @param product  Whose tick rule holds; NB__PRODUCT_UNKNOWN skips OFF_TICK.
+ * @param quote  recv_ns, event_ns set; flags holds what the caller found (DRIFT, FAR_TIME) and is
+ * completed here.
+ *
+ * Cost: O(levels), no allocation.
  */
 void nb__books_apply(nb__books *books, uint32_t topic, nb__product product, nb_quote *quote);
 /** NULL when there is none yet. */

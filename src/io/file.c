@@ -186,7 +186,16 @@ static void directory_sync(const char *path)
     close(fd);
 }
 
-nb_err nb__file_write(const char *path, nb_span content, unsigned mode, nb_error *error)
+/* On disk before it is renamed; or on its way there, so that it is soon. */
+static int content_sync(int fd, bool is_awaited)
+{
+    if (!is_awaited)
+        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    return is_awaited && fsync(fd) != 0 ? errno : 0;
+}
+
+static nb_err file_replace(const char *path, nb_span content, unsigned mode, bool is_awaited,
+                           nb_error *error)
 {
     char beside[PATH_MAX];
     int size = snprintf(beside, sizeof beside, "%s.new-XXXXXX", path);
@@ -197,8 +206,10 @@ nb_err nb__file_write(const char *path, nb_span content, unsigned mode, nb_error
         return nb__fail(error, NB_E_SYSTEM, 0, "%.120s: cannot be written: %s", path,
                         strerrordesc_np(errno));
     int reason = write_all(fd, content);
-    if (reason == 0 && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
+    if (reason == 0 && fchmod(fd, mode) != 0)
         reason = errno;
+    if (reason == 0)
+        reason = content_sync(fd, is_awaited);
     if (close(fd) != 0 && reason == 0)
         reason = errno;
     if (reason == 0 && rename(beside, path) != 0)
@@ -208,8 +219,19 @@ nb_err nb__file_write(const char *path, nb_span content, unsigned mode, nb_error
         return nb__fail(error, NB_E_SYSTEM, 0, "%.120s: cannot be written: %s", path,
                         strerrordesc_np(reason));
     }
-    directory_sync(path);
+    if (is_awaited)
+        directory_sync(path);
     return NB_OK;
+}
+
+nb_err nb__file_write(const char *path, nb_span content, unsigned mode, nb_error *error)
+{
+    return file_replace(path, content, mode, true, error);
+}
+
+nb_err nb__file_write_soon(const char *path, nb_span content, unsigned mode, nb_error *error)
+{
+    return file_replace(path, content, mode, false, error);
 }
 
 /* ---- places ---- */

@@ -286,6 +286,9 @@ nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t
 /** Write `path` whole or not at all: temporary name beside it, fsync, rename, fsync of the
  * directory. @retval NB_E_SYSTEM  What was there stays. */
 nb_err nb__file_write(const char *path, nb_span content, unsigned mode, nb_error *error);
+/** The same without waiting for the disk, for what is written again soon from within a loop: a
+ * power cut in the same moment may leave neither the old nor the new. */
+nb_err nb__file_write_soon(const char *path, nb_span content, unsigned mode, nb_error *error);
 /** Make a directory and its parents, mode 0700. */
 nb_err nb__directory_make(const char *path, nb_error *error);
 /** XDG places with /nightbook appended: what = "config", "state", "data". @return false: no HOME.

@@ -44,7 +44,6 @@ static void approval_refused(nb__feed *feed, int status, nb__approval_answer *wo
 static void approved(nb__feed *feed, const char *approval_key)
 {
     feed->is_approval_failed = feed->is_approval_told = false;
-    nb__span_copy(nb__span(approval_key), feed->approval_key, sizeof feed->approval_key);
     if (feed->is_live)
         nb__log_hide(approval_key);
     feed->handler.approval(feed->handler.self, feed, "", "");
@@ -132,20 +131,16 @@ static void link_message(void *self, const nb__ws_event *event, int64_t recv_ns)
 {
     nb__feed *feed = self;
     uint64_t unknown = nb__session_count(feed->session)->answers_unknown;
-    /* the bytes lie in the link's own read buffer, ours until the next event */
-    char *text = (char *)event->payload.data;
-    size_t size_bytes = event->payload.size_bytes;
     if (feed->refusal[0] != '\0')
         return;
-    /* KIS's words may be CP949, and JSON that is no UTF-8 would be no answer at all */
-    if (size_bytes > 0 && text[0] == '{')
-        nb__utf8_scrub(text, size_bytes);
     if (nb__session_on_message(feed->session, event->payload, nb__feed_now_ns(feed))) {
-        feed->handler.message(feed->handler.self, feed, text, size_bytes, recv_ns);
+        /* the bytes lie in the link's own read buffer, ours until the next event */
+        feed->handler.message(feed->handler.self, feed, (char *)event->payload.data,
+                              event->payload.size_bytes, recv_ns);
         return;
     }
     bool is_known = nb__session_count(feed->session)->answers_unknown == unknown;
-    feed->handler.control(feed->handler.self, feed, event->payload, is_known, recv_ns);
+    feed->handler.control(feed->handler.self, feed, is_known, recv_ns);
     nb__feed_pump(feed);
 }
 

@@ -2,12 +2,8 @@
 /**
  * feed: an appkey's session carried over io. Asks for the approval key, opens the link, sends what
  * the session says, and gives out data messages, link changes and registration changes. Looks into
- * no data frame.
- *
- *     feed.c       approval over plain http from a server of this machine; the link; the pump
- *     feed_live.c  what KIS itself needs: lock and memory of the appkey, approval over TLS,
- * refusals hours.c      when a live session is wanted tell.c       what people are told of it: log
- * lines and notices, once a cause
+ * no data frame. Its parts in other files: feed_live.c (what KIS itself needs), hours.c (when a
+ * session is wanted), tell.c (what people are told).
  */
 #ifndef NB_PLANT_FEED_H
 #define NB_PLANT_FEED_H
@@ -20,8 +16,8 @@ typedef struct nb__feed nb__feed;
 typedef struct nb__feed_handler {
     void *self;
     void (*message)(void *self, nb__feed *feed, char *text, size_t size_bytes, int64_t recv_ns);
-    /** A control message, dealt with. */
-    void (*control)(void *self, nb__feed *feed, nb_span text, bool is_known, int64_t recv_ns);
+    /** A control message, dealt with: nb__session_heard(). */
+    void (*control)(void *self, nb__feed *feed, bool is_known, int64_t recv_ns);
     /** The link went up (the clock that its server states is feed->clock) or down (`reason`). */
     void (*link)(void *self, nb__feed *feed, bool is_up, const char *reason);
     void (*registration)(void *self, nb__feed *feed, uint32_t topic);
@@ -61,9 +57,8 @@ struct nb__feed {
     bool is_accepted;  /**< a registration went through over the link that is up */
     char refusal[200]; /**< why we close the link that just opened; "" */
     char appkey[40];   /**< a name of our own, for a server of this machine */
-    char approval_key[NB__APPROVAL_KEY_MAX + 1]; /**< to scrub it out of what the server says */
-    char name[300];                              /**< label; the url when it has none */
-    char url[300];                               /**< ws://HOST:PORT */
+    char name[300];    /**< label; the url when it has none */
+    char url[300];     /**< ws://HOST:PORT */
     /* tell.c */
     char logged[256];   /**< the cause last told, so that a server which stays away is told once */
     const char *advice; /**< what the user can do about the approval; NULL */

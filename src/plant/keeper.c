@@ -10,7 +10,7 @@
 /* The links come up five minutes before order receipt: what they say then is the night's already */
 #define AHEAD_NS (20 * MINUTE_NS)
 #define LATE_NS (10 * MINUTE_NS) /* frames after 06:00 are one of the questions */
-#define OLDER_MAX 99
+#define OLDER_MAX 999
 #define FILE_MODE 0600
 
 static int64_t session_now_ns(const nb__keeper *keeper)
@@ -59,7 +59,9 @@ static void write_failed(nb__keeper *keeper, const char *why)
     keeper->tell(keeper->self, NB__NOTICE_DISK, why);
 }
 
-static void write_file(nb__keeper *keeper)
+/* Each minute without waiting for the disk: that is milliseconds, and seconds at worst, in which no
+ * frame would be passed on. At a night's end it is waited for. */
+static void write_file(nb__keeper *keeper, bool is_final)
 {
     if (!keeper->is_dirty)
         return;
@@ -71,8 +73,10 @@ static void write_file(nb__keeper *keeper)
     nb__text text = {0};
     print_path(keeper, 1, path);
     nb__evidence_print_json(keeper->evidence, &text);
+    nb_err (*write)(const char *, nb_span, unsigned, nb_error *) =
+        is_final ? nb__file_write : nb__file_write_soon;
     nb_err err = text.is_failed ? nb__fail(&error, NB_E_MEMORY, 0, "memory is exhausted")
-                                : nb__file_write(path, nb__text_view(&text), FILE_MODE, &error);
+                                : write(path, nb__text_view(&text), FILE_MODE, &error);
     nb__text_fini(&text);
     if (err != NB_OK) {
         write_failed(keeper, error.detail);
@@ -93,7 +97,7 @@ static void follow_date(nb__keeper *keeper, int64_t session_ns)
     keeper->date_end_ns = keeper->date_begin_ns + MINUTE_NS;
     if (date == keeper->trade_date || date == NB_DATE_UNDEF)
         return;
-    write_file(keeper);
+    write_file(keeper, true);
     keeper->trade_date = date;
     keeper->is_dirty = keeper->is_ours = keeper->is_reported = false;
     nb__evidence_begin(keeper->evidence, date);
@@ -120,7 +124,7 @@ static void report(nb__keeper *keeper, int64_t session_ns)
 static void timer_fired(nb__timer *timer, int64_t now_mono_ns)
 {
     nb__keeper *keeper = (nb__keeper *)((char *)timer - offsetof(nb__keeper, timer));
-    write_file(keeper);
+    write_file(keeper, false);
     report(keeper, session_now_ns(keeper));
     nb__timer_set(keeper->loop, timer, now_mono_ns + WRITE_NS);
 }
@@ -154,7 +158,7 @@ void nb__keeper_close(nb__keeper *keeper)
     if (keeper->evidence == NULL)
         return;
     nb__timer_cancel(keeper->loop, &keeper->timer);
-    write_file(keeper);
+    write_file(keeper, true);
     nb__evidence_free(keeper->evidence);
     keeper->evidence = NULL;
 }
@@ -184,23 +188,18 @@ void nb__keeper_frame_end(nb__keeper *keeper, const nb__plant_frame *frame, int 
     keeper->is_dirty = true;
 }
 
-void nb__keeper_control(nb__keeper *keeper, uint32_t feed, nb_span text, const char *approval_key,
-                        int64_t recv_ns)
+void nb__keeper_control(nb__keeper *keeper, uint32_t feed, nb__server_message kind,
+                        const nb__answer *answer, int64_t recv_ns)
 {
-    nb__answer answer;
     if (keeper->evidence == NULL)
         return;
-    nb__server_message kind = nb__server_message_parse(text, &answer);
     follow_date(keeper, nb__session_clock_at(keeper->clock, recv_ns));
     if (kind == NB__SERVER_PINGPONG)
         nb__evidence_pingpong(keeper->evidence, feed, recv_ns);
     if (kind != NB__SERVER_ANSWER)
         return;
-    nb__scrub(answer.msg1, approval_key);
-    explicit_bzero(answer.iv, sizeof answer.iv);
-    explicit_bzero(answer.key, sizeof answer.key);
-    nb__evidence_answer(keeper->evidence, feed, &answer, recv_ns);
-    keeper->is_dirty |= strcmp(answer.rt_cd, "0") != 0; /* a success alone is no evidence */
+    nb__evidence_answer(keeper->evidence, feed, answer, recv_ns);
+    keeper->is_dirty |= strcmp(answer->rt_cd, "0") != 0; /* a success alone is no evidence */
 }
 
 void nb__keeper_approval(nb__keeper *keeper, uint32_t feed, const char *error_code,

@@ -41,9 +41,9 @@ void nb__keeper_record(nb__keeper *keeper, const nb__plant_frame *frame, const n
 /** Once a frame, after its records: split or encrypted. `field_count`: of one record. */
 void nb__keeper_frame_end(nb__keeper *keeper, const nb__plant_frame *frame, int field_count,
                           int64_t session_ns);
-/** A control message of a feed; `approval_key` is scrubbed out of its words. */
-void nb__keeper_control(nb__keeper *keeper, uint32_t feed, nb_span text, const char *approval_key,
-                        int64_t recv_ns);
+/** A control message of a feed; `answer`, if it is one, without its secrets. */
+void nb__keeper_control(nb__keeper *keeper, uint32_t feed, nb__server_message kind,
+                        const nb__answer *answer, int64_t recv_ns);
 /** An answer for an approval key; `error_code` "": there is one. */
 void nb__keeper_approval(nb__keeper *keeper, uint32_t feed, const char *error_code,
                          const char *words);

@@ -68,12 +68,14 @@ static void feed_message(void *self, nb__feed *feed, char *text, size_t size_byt
     nb__plant_on_message(self, feed->index, text, size_bytes, recv_ns);
 }
 
-static void feed_control(void *self, nb__feed *feed, nb_span text, bool is_known, int64_t recv_ns)
+static void feed_control(void *self, nb__feed *feed, bool is_known, int64_t recv_ns)
 {
     nb__plant *plant = self;
+    const nb__answer *answer;
+    nb__server_message kind = nb__session_heard(feed->session, &answer);
     plant->counters.other_messages += !is_known;
     plant->has_news = true; /* an answer may have freed a slot */
-    nb__keeper_control(&plant->keeper, feed->index, text, feed->approval_key, recv_ns);
+    nb__keeper_control(&plant->keeper, feed->index, kind, answer, recv_ns);
 }
 
 static void feed_link(void *self, nb__feed *feed, bool is_up, const char *reason)

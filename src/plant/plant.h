@@ -73,7 +73,7 @@ typedef struct nb__feed_config {
     const char *name;    /**< label for status and logs, "main"; NULL: the address */
     nb__address address; /**< ws://HOST:PORT/… of a KIS-protocol server */
     nb__feed_kind kind;  /**< as stated or asked for; a Nightbook-Clock header corrects OTHER, and
-                            LIVE  when the address is not KIS's own */
+                            LIVE when the address is not KIS's own */
     nb__session_config session;
     const nb__live_config *live; /**< NULL: a server on this machine, with its own approval */
 } nb__feed_config;
@@ -85,7 +85,7 @@ typedef struct nb__plant_config {
     uint32_t topics_max; /**< default 65536 */
     const nb_calendar *calendar;
     const char *master_directory;   /**< live: where the masters are kept, with their last good
-                                       copies; NULL: from   the feed's own server */
+                                       copies; NULL: from the feed's own server */
     nb__address master_address;     /**< live: https://…/common/master/; host "": never fetched */
     uint16_t listen_port;           /**< our own listener: never connected to; 0 */
     const char *evidence_directory; /**< evidence-YYYYMMDD.json is kept here, that of an earlier run

@@ -44,6 +44,8 @@ struct nb__session {
     bool is_closing, is_close_due;
     bool is_link_noted;
     nb__random random;
+    nb__server_message heard_kind;
+    nb__answer heard;    /* the last one; its iv and key are wiped, the approval key scrubbed */
     nb__request request; /* holds the approval key */
     nb__text text;       /* the request as sent; holds it too */
     char echo[ECHO_MAX];

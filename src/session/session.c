@@ -194,6 +194,16 @@ static void on_pingpong(nb__session *session, nb_span text)
     session->echo_bytes = text.size_bytes;
 }
 
+/* The one place where an answer has its secrets. */
+static void hear(nb__session *session, nb_span text)
+{
+    nb__answer *answer = &session->heard;
+    session->heard_kind = nb__server_message_parse(text, answer);
+    explicit_bzero(answer->iv, sizeof answer->iv);
+    explicit_bzero(answer->key, sizeof answer->key);
+    nb__scrub(answer->msg1, session->request.approval_key);
+}
+
 bool nb__session_on_message(nb__session *session, nb_span text, int64_t now_ns)
 {
     session->alive_ns = now_ns;
@@ -207,20 +217,22 @@ bool nb__session_on_message(nb__session *session, nb_span text, int64_t now_ns)
         session->data_last_ns = now_ns;
         return true;
     }
+    hear(session, text);
     if (session->state != NB__SESSION_UP || session->is_closing)
         return false;
-    nb__answer answer;
-    nb__server_message kind = nb__server_message_parse(text, &answer);
-    if (kind == NB__SERVER_PINGPONG) {
+    if (session->heard_kind == NB__SERVER_PINGPONG)
         on_pingpong(session, text);
-    } else if (kind == NB__SERVER_ANSWER) {
-        nb__scrub(answer.msg1, session->request.approval_key);
-        on_answer(session, &answer, now_ns);
-        explicit_bzero(&answer, sizeof answer);
-    } else if (kind == NB__SERVER_OTHER) {
+    else if (session->heard_kind == NB__SERVER_ANSWER)
+        on_answer(session, &session->heard, now_ns);
+    else if (session->heard_kind == NB__SERVER_OTHER)
         session->counters.answers_unknown++;
-    }
     return false;
+}
+
+nb__server_message nb__session_heard(const nb__session *session, const nb__answer **answer)
+{
+    *answer = &session->heard;
+    return session->heard_kind;
 }
 
 /* ---- what to do next ---- */

@@ -95,7 +95,7 @@ void nb__session_release(nb__session *session, uint32_t topic, nb__want who, int
 typedef struct nb__registration {
     nb__registration_state state;
     nb__want who;
-    nb__answer answer; /**< KIS's last answer about it (iv and key wiped) */
+    nb__answer answer; /**< KIS's last answer about it, without its secrets */
 } nb__registration;
 /** Valid until the next call. */
 const nb__registration *nb__session_registration(const nb__session *session, uint32_t topic);
@@ -115,7 +115,7 @@ void nb__session_wake(nb__session *session, int64_t now_ns);
 void nb__session_expect_stop(nb__session *session, int64_t until_ns);
 
 /* ---- what outlives the process: the connect budget, waits, approval back-off; no secret ---- */
-/** One line of text, ≤ 1 KiB, in real time; see session.c for its form. */
+/** One line of text, ≤ 1 KiB, in real time; see manners.c for its form. */
 void nb__session_memory_print(const nb__session *session, int64_t now_ns, int64_t now_real_ns,
                               nb__text *out);
 /**
@@ -138,6 +138,9 @@ void nb__session_on_alive(nb__session *session, int64_t now_ns); /**< any frame 
  * unknown JSON). */
 bool nb__session_on_message(nb__session *session, nb_span text, int64_t now_ns);
 void nb__session_on_closed(nb__session *session, const char *reason, int64_t now_ns);
+/** What the last control message was; `*answer`, if it was one, without its secrets. Valid until
+ * the next message. */
+nb__server_message nb__session_heard(const nb__session *session, const nb__answer **answer);
 
 /** The memory could not be written (said at once after NB__ACT_SAVE): the attempt that was about to
  * begin keeps the budget's mean distance from the last one and from the session's begin, so that a

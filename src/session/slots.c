@@ -510,11 +510,8 @@ bool nb__slots_answered(nb__slots *slots, const nb__slot_request *request, const
     nb__slot_entry *entry = &slots->entries[request->topic];
     nb__registration *seen = &slots->registrations[request->topic];
     entry->is_in_flight = false;
-    if (request->is_register || !entry->is_rejected) { /* else the refusal is what counts */
+    if (request->is_register || !entry->is_rejected) /* else the refusal is what counts */
         seen->answer = *answer;
-        explicit_bzero(seen->answer.iv, sizeof seen->answer.iv);
-        explicit_bzero(seen->answer.key, sizeof seen->answer.key);
-    }
     bool done = is_done(answer);
     if (done) {
         entry->was_had = true;

@@ -50,6 +50,9 @@ static void a_file_is_replaced_whole(void **state)
     assert_int_equal(mode_of(path), 0644);
     assert_int_equal(nb__file_write(path, NB__SPAN(""), 0644, NULL), NB_OK);
     expect(path, "");
+    assert_int_equal(nb__file_write_soon(path, NB__SPAN("soon\n"), 0600, NULL), NB_OK);
+    expect(path, "soon\n");
+    assert_int_equal(mode_of(path), 0600);
     umask(before);
     assert_int_equal(entries(folder), 1);
     char here[512];

@@ -432,7 +432,7 @@ static void an_hts_id_is_not_told(void **state)
                                  "\"OPSP0017\",\"msg1\":\"ERROR : htsid\xb0\xa1\xc0\xdf\"}}"));
     UNTIL(r, nb__plant_registration(r->plant, index)->state == NB__REG_REJECTED);
     UNTIL(r, notices_of(r, NB__NOTICE_REFUSED) == 1);
-    assert_non_null(strstr(r->notices[0].detail, "H0EUCNI0 ***: OPSP0017 ERROR : htsid????"));
+    assert_non_null(strstr(r->notices[0].detail, "H0EUCNI0 ***: OPSP0017 ERROR : htsid가잘"));
     assert_null(strstr(r->notices[0].detail, "my-hts-id"));
     assert_int_equal(nb__plant_count(r->plant)->other_messages, 0);
 }

@@ -57,6 +57,17 @@ static void already_is_success_and_secrets_are_wiped(void **state)
     assert_string_equal(seen(&r, "A2")->answer.msg_cd, "OPSP0000");
     assert_string_equal(seen(&r, "A2")->answer.iv, "");
     assert_string_equal(seen(&r, "A2")->answer.key, "");
+    const nb__answer *heard;
+    assert_int_equal(nb__session_heard(r.session, &heard), NB__SERVER_ANSWER);
+    assert_string_equal(heard->msg1, "SUBSCRIBE SUCCESS");
+    assert_string_equal(heard->iv, "");
+    assert_string_equal(heard->key, "");
+    assert_false(say(&r, "{\"body\":{\"rt_cd\":\"1\",\"msg_cd\":\"OPSP0007\","
+                         "\"msg1\":\"of the-approval-key\"}}"));
+    assert_int_equal(nb__session_heard(r.session, &heard), NB__SERVER_ANSWER);
+    assert_null(strstr(heard->msg1, "the-approval-key"));
+    assert_false(say(&r, "{\"header\":{\"tr_id\":\"PINGPONG\"}}"));
+    assert_int_equal(nb__session_heard(r.session, &heard), NB__SERVER_PINGPONG);
     rig_close(&r);
 }
 
