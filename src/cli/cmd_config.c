@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nightbook config: the settings in force, each with where it came from; a file to begin with. */
 #include "cli/cli.h"
-#include "configuration.h"
+#include "serve.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -101,7 +101,7 @@ static nb_err init(const nb__settings *settings, const char *given, nb_error *er
 /* What is there is printed even when it is not enough: the error says what is missing. */
 static nb_err show(nb__settings *settings, bool is_json, nb_error *error)
 {
-    static nb__configuration configuration; /* 16 KiB */
+    static nb__serve serve; /* 16 KiB; nothing of it is opened */
     nb__text text = {0};
     nb_err err = nb__configuration_read(settings, error);
     if (err != NB_OK)
@@ -109,7 +109,13 @@ static nb_err show(nb__settings *settings, bool is_json, nb_error *error)
     nb__settings_print(settings, is_json, &text);
     print_text(&text);
     fflush(stdout);
-    return nb__configuration_judge(settings, &configuration, error);
+    serve.settings = settings;
+    err = nb__configuration_judge(settings, &serve.configuration, error);
+    if (err == NB_OK)
+        err = nb__serve_read_files(&serve, error);
+    nb_calendar_free(serve.calendar);
+    nb__text_wipe(&serve.client_key_text);
+    return err;
 }
 
 static nb_err run(nb__settings *settings, const arguments *a, nb_error *error)

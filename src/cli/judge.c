@@ -10,6 +10,7 @@
 #define KIS_SLOTS 41    /* what KIS gives an appkey */
 #define LOCAL_MOVE_GAP_NS (100 * NB__NS_PER_MS)
 #define KIS_HOST "ops.koreainvestment.com"
+#define KIS_WATCHDOG_MIN_S 25
 #define KIS_CONNECTS_MAX 10 /* in 10 minutes; KIS blocks who comes back too eagerly */
 
 static nb_err fail_address(const nb__settings *settings, const char *name, nb_error *error,
@@ -94,6 +95,12 @@ static nb_err judge_manners(const nb__settings *settings, nb_error *error)
             settings, nb__settings_is_given(settings, "connects") ? "connects" : "connects-window",
             error, "more than %d connects in 10 minutes: KIS blocks who comes back so eagerly",
             KIS_CONNECTS_MAX);
+    if (nb__settings_number(settings, "watchdog") < KIS_WATCHDOG_MIN_S)
+        return nb__settings_fail(
+            settings, "watchdog", error,
+            "less than %d s: KIS speaks only every 10 to 20 s on a quiet link, and each "
+            "link that is dropped costs a connect",
+            KIS_WATCHDOG_MIN_S);
     if (slots > KIS_SLOTS)
         return nb__settings_fail(settings, "slots", error,
                                  "KIS gives an appkey %d registrations; more of them need more "

@@ -31,6 +31,9 @@ const nb_calendar *nb__serve_calendar(const nb__serve *serve);
  * failure stays for nb__serve_close(). */
 nb_err nb__serve_open(nb__serve *serve, nb_error *error);
 void nb__serve_close(nb__serve *serve);
+/** The files that settings name, and what they and the settings say of clients: judged, nothing
+ * opened. */
+nb_err nb__serve_read_files(nb__serve *serve, nb_error *error);
 /** Of those, for who wants the plant alone: secrets out of reach of cores and logs; the loop's
  * feeds and the plant. */
 void nb__serve_guard_secrets(const nb__serve *serve);

@@ -234,27 +234,46 @@ static void copy_list(const nb__settings *settings, const char *name, const char
         out[i] = items[i];
 }
 
-static nb_err open_gateway(nb__serve *s, nb_error *error)
+static nb__gateway_config gateway_of(const nb__serve *s)
 {
     nb__gateway_config config = nb__gateway_config_default();
     config.server.listen = s->configuration.listen;
-    config.server.connections_max = clients_max_of(s);
     config.on_loss_ns = s->configuration.on_loss_ns;
     copy_list(s->settings, "allow-host", config.allowed_hosts, NB__COUNT_OF(config.allowed_hosts));
     copy_list(s->settings, "allow-origin", config.allowed_origins,
               NB__COUNT_OF(config.allowed_origins));
     memcpy(config.client_keys, s->client_keys, sizeof config.client_keys);
+    return config;
+}
+
+static nb_err open_gateway(nb__serve *s, nb_error *error)
+{
+    nb__gateway_config config = gateway_of(s);
+    config.server.connections_max = clients_max_of(s);
     return nb__gateway_open(s->loop, s->plant, &config, &s->gateway, error);
 }
 
 /* ---- all ---- */
 
-nb_err nb__serve_open(nb__serve *s, nb_error *error)
+nb_err nb__serve_read_files(nb__serve *s, nb_error *error)
 {
-    nb__serve_guard_secrets(s);
+    nb_error why = {0};
     nb_err err = read_calendar(s, error);
     if (err == NB_OK)
         err = read_client_keys(s, error);
+    if (err != NB_OK)
+        return err;
+    nb__gateway_config config = gateway_of(s);
+    if (nb__gateway_config_check(&config, &why) == NB_OK)
+        return NB_OK;
+    return nb__settings_fail(s->settings, s->client_key_count > 0 ? "client-key" : "listen", error,
+                             "%s", why.detail);
+}
+
+nb_err nb__serve_open(nb__serve *s, nb_error *error)
+{
+    nb__serve_guard_secrets(s);
+    nb_err err = nb__serve_read_files(s, error);
     if (err == NB_OK)
         err = nb__loop_new(&s->loop, error);
     if (err == NB_OK)

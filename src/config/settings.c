@@ -272,6 +272,10 @@ nb_err nb__settings_fail(const nb__settings *settings, const char *name, nb_erro
         return nb__fail(error, NB_E_ARGUMENT, 0, "--%s: %s", name, words);
     if (!nb__settings_is_given(settings, name))
         return nb__fail(error, NB_E_CONFIG, 0, "%s: %s", name, words);
-    return nb__fail(error, NB_E_CONFIG, 0, "%s: %s: %s", nb__settings_origin(settings, name), name,
-                    words);
+    char in_file[64]; /* as it is written there */
+    (void)nb__span_copy(nb__span(name), in_file, sizeof in_file);
+    for (char *at = in_file; *at != '\0'; at++)
+        *at = *at == '-' ? '_' : *at;
+    return nb__fail(error, NB_E_CONFIG, 0, "%s: %s: %s", nb__settings_origin(settings, name),
+                    in_file, words);
 }

@@ -74,6 +74,14 @@ nb_err access_init(access *a, const nb__gateway_config *config, nb_error *error)
     return a->approvals != NULL ? NB_OK : nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
 }
 
+nb_err nb__gateway_config_check(const nb__gateway_config *config, nb_error *error)
+{
+    access a;
+    nb_err err = access_init(&a, config, error);
+    access_fini(&a);
+    return err;
+}
+
 void access_fini(access *a)
 {
     free(a->approvals);

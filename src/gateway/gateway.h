@@ -35,6 +35,11 @@ typedef struct nb__gateway_config {
 } nb__gateway_config;
 nb__gateway_config nb__gateway_config_default(void);
 
+/** What nb__gateway_open() would refuse of it: names, client keys, a place beyond loopback without
+ * any.
+ * @retval NB_E_ARGUMENT */
+nb_err nb__gateway_config_check(const nb__gateway_config *config, nb_error *error);
+
 typedef struct nb__gateway nb__gateway;
 /**
  * @retval NB_E_ARGUMENT  Listening beyond loopback without client keys.

@@ -101,12 +101,25 @@ void nb__ws_connect_append(nb__text *out, const char *host, const char *target,
                     target, host, key);
 }
 
+/* Its first line, as far as an error has room: a refusal says why. */
+static int words_of(nb_span body)
+{
+    int size = 0;
+    while ((size_t)size < body.size_bytes && size < 160 && body.data[size] != '\n' &&
+           body.data[size] != '\r')
+        size++;
+    return size;
+}
+
 nb_err nb__ws_connect_check(const nb__http_message *response, const char accept[29],
                             nb_error *error)
 {
     if (response->status != 101)
-        return nb__fail(error, NB_E_PROTOCOL, 0, "the server answered %d %s where 101 was expected",
-                        response->status, nb__http_reason(response->status));
+        return nb__fail(error, NB_E_PROTOCOL, 0,
+                        "the server answered %d %s where 101 was expected%s%.*s", response->status,
+                        nb__http_reason(response->status),
+                        response->body.size_bytes > 0 ? ": " : "", words_of(response->body),
+                        response->body.data);
     if (!response->is_upgrade)
         return nb__fail(error, NB_E_PROTOCOL, 0,
                         "the server's 101 does not say Upgrade: websocket, Connection: upgrade");

@@ -106,7 +106,7 @@ def test_a_file_to_begin_with():
         # every # that is one: the file is taken, and says what the defaults are
         defaults, _ = home.settings()
         lines = [line[1:] for line in text.splitlines()
-                 if re.match(r"#[a-z]", line) and not re.match(r"#(app_|hts_|appkeys|client_key:)", line)]
+                 if re.match(r"#[a-z]", line) and not re.match(r"#(app_|hts_|appkeys|client_key|holidays|fault_script)", line)]
         home.write(home.config, "\n".join(lines) + "\n")
         settings, _ = home.settings("--keys", "3")
         for line in lines:
@@ -114,6 +114,16 @@ def test_a_file_to_begin_with():
             assert settings[name][1].startswith(home.config) or name == "keys", (name, settings[name])
             if line.split(": ", 1)[1] == str(defaults[name][0]):
                 assert settings[name][0] == defaults[name][0]
+
+
+def test_what_serve_would_refuse_is_refused_here_too():
+    with Home() as home:
+        for line, words in (("listen: 0.0.0.0:31000", "listen: "), ('client_key: ["a b"]', "client_key: "),
+                            ("holidays: /nonexist", "holidays: "), ("client_key_file: /nonexist", "client_key_file: ")):
+            home.write(home.config, line + "\n")
+            for command in ("config", "serve"):
+                done = home.run(command)
+                assert done.returncode == 78 and f"config.yaml:1: {words}" in done.stderr, (line, done)
 
 
 def test_places():
