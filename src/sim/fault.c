@@ -83,8 +83,11 @@ static const nb__sim_fault_row table[NB__FAULT_COUNT] = {
         "as silent, and nothing that the client sends is read; after so long the look-alike "
         "notices and resets it",
         WHEN, TIME("lasts", 60 * S)),
-    ROW(EOF, CUTS, "eof", 1, "the connection ends without a Close frame", WHEN),
-    ROW(RST, CUTS, "rst", 1, "the connection is reset", WHEN),
+    ROW(EOF, CUTS, "eof", 1,
+        "the connection ends without a Close frame; with inside=yes within the next message", WHEN,
+        FLAG("inside", 0)),
+    ROW(RST, CUTS, "rst", 1, "the connection is reset; with inside=yes within the next message",
+        WHEN, FLAG("inside", 0)),
     ROW(FRIDAY_RESTART, PLAIN, "friday-restart", 1,
         "every connection ends with Close 1001, and new ones are refused for so long",
         TIME("seconds", 30 * S), TIME("after", 60 * S)),

@@ -90,6 +90,36 @@ static void give_up(nb__sim_client *client)
     nb__peer_abort(client->peer);
 }
 
+/* ---- the end ---- */
+
+void nb__sim_line_end(nb__sim_client *client)
+{
+    nb__sim_line_mute(client);
+    client->asked_mono_ns = 0;
+    nb__sim_client_end_session(client);
+    if (client->line->cut_kind == NB__FAULT_EOF)
+        nb__peer_eof(client->peer);
+    else
+        nb__peer_reset(client->peer);
+}
+
+/* What goes out is the message's first half, behind all that waits: so a server's last buffer ends
+ * when its process dies. Half a head when there is nothing else to cut. */
+static void tear(nb__sim_client *client, nb_span framed)
+{
+    nb__sim_parcels *outbox = &client->line->outbox;
+    const struct iovec half = {(char *)framed.data, (framed.size_bytes + 1) / 2};
+    size_t taken_bytes;
+    for (const nb__sim_parcel *parcel = outbox->first; parcel != NULL; parcel = parcel->next)
+        nb__peer_send_bytes(client->peer, (nb_span){parcel->bytes + parcel->sent_bytes,
+                                                    parcel->size_bytes - parcel->sent_bytes});
+    if (client->line->cut_kind == NB__FAULT_EOF)
+        nb__peer_send_bytes(client->peer, (nb_span){half.iov_base, half.iov_len});
+    else /* a reset drops what is queued */
+        (void)nb__peer_write(client->peer, &half, 1, &taken_bytes);
+    nb__sim_line_end(client);
+}
+
 /* ---- the outbox ---- */
 
 /* One send a byte, so that each leaves in a packet of its own. @return bytes that were given. */
@@ -190,6 +220,10 @@ void nb__sim_line_send(nb__sim_client *client, nb_span text)
         return;
     }
     nb_span framed = nb__text_view(&sim->framed);
+    if (client->line->is_tearing) {
+        tear(client, framed);
+        return;
+    }
     int64_t gap_ns = single == NULL ? -1 : single->fault.values[0];
     int64_t delay_ns = latency == NULL ? 0
                                        : nb__sim_armed_draw_ns(latency, latency->fault.values[0],
@@ -218,9 +252,9 @@ static void hold_answer(nb__sim_client *client, nb_span text, int64_t due_mono_n
     nb__sim_faults_wake(client->sim, due_mono_ns);
 }
 
-static void send_first_answer(nb__sim_client *client)
+/* The parcel is no longer in the list: what is sent may end the client and empty that. */
+static void send_answer(nb__sim_client *client, nb__sim_parcel *parcel)
 {
-    nb__sim_parcel *parcel = parcel_take(&client->line->answers);
     nb__sim_line_send(client, (nb_span){parcel->bytes, parcel->size_bytes});
     free(parcel);
 }
@@ -234,8 +268,9 @@ void nb__sim_line_answer(nb__sim_client *client, nb_span text)
     if (client->line->is_mute || nb__sim_strike(sim, NB__FAULT_ANSWER_MISSING, whom) != NULL)
         return;
     if (answers->first != NULL && answers->first->is_awaiting) {
+        nb__sim_parcel *waiting = parcel_take(answers);
         nb__sim_line_send(client, text);
-        send_first_answer(client);
+        send_answer(client, waiting);
         return;
     }
     const nb__sim_armed *late = nb__sim_strike(sim, NB__FAULT_ANSWER_LATE, whom);
@@ -351,7 +386,7 @@ int64_t nb__sim_line_run(nb__sim_client *client, int64_t now_mono_ns)
         nb__sim_client_pingpong(client, now_mono_ns);
     }
     while (line->answers.first != NULL && line->answers.first->due_mono_ns <= now_mono_ns)
-        send_first_answer(client);
+        send_answer(client, parcel_take(&line->answers));
     if (line->pack_count > 0 && line->pack_due_mono_ns <= now_mono_ns)
         flush_pack(client);
     run_outbox(client, now_mono_ns);

@@ -42,7 +42,8 @@ static void plan_cut(nb__sim_client *client, nb__sim_armed *row, int64_t now_mon
         return;
     line->cut_mono_ns = at_mono_ns;
     line->cut_kind = row->fault.kind;
-    line->half_open_ns = values[2];
+    line->half_open_ns = row->fault.kind == NB__FAULT_HALF_OPEN ? values[2] : 0;
+    line->is_cut_inside = row->fault.kind != NB__FAULT_HALF_OPEN && values[2] != 0;
     nb__sim_faults_wake(client->sim, at_mono_ns);
 }
 
@@ -64,16 +65,16 @@ static void strike_cut(nb__sim_client *client, int64_t now_mono_ns)
     const nb__sim_fault fault = {.kind = line->cut_kind};
     nb__sim_fault_tell(client->sim, &fault, nb__peer_name(client->peer));
     line->cut_mono_ns = INT64_MAX;
+    if (line->is_cut_inside) {
+        line->is_tearing = true;
+        return;
+    }
     nb__sim_line_mute(client);
     client->asked_mono_ns = 0; /* nobody will be asked again */
     switch (line->cut_kind) {
     case NB__FAULT_EOF:
-        nb__sim_client_end_session(client);
-        nb__peer_eof(client->peer);
-        break;
     case NB__FAULT_RST:
-        nb__sim_client_end_session(client);
-        nb__peer_reset(client->peer);
+        nb__sim_line_end(client);
         break;
     case NB__FAULT_HALF_OPEN:
         line->reset_mono_ns = now_mono_ns + line->half_open_ns;

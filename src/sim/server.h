@@ -80,8 +80,10 @@ typedef struct nb__sim_line {
     int64_t pingpong_mono_ns; /**< when the late PINGPONG comes; 0: none is owed */
     int64_t cut_mono_ns;      /**< when cut_kind strikes; INT64_MAX: never */
     int64_t half_open_ns;     /**< how long it then lasts */
+    bool is_cut_inside;       /**< not before its next message, and within that */
     int64_t reset_mono_ns;    /**< when a half-open connection is noticed; INT64_MAX: never */
     uint8_t cut_kind;
+    bool is_tearing; /**< its next message is the last, and only begins */
     bool is_mute;
 } nb__sim_line;
 
@@ -220,6 +222,8 @@ static inline nb__sim_armed *nb__sim_strike(nb__sim *sim, nb__sim_fault_kind kin
 /** @return false when there is no memory. */
 bool nb__sim_line_open(nb__sim_client *client);
 void nb__sim_line_close(nb__sim_client *client);
+/** End it as line->cut_kind says: EOF or RST. */
+void nb__sim_line_end(nb__sim_client *client);
 /** Nothing more is sent to it, and what waits is dropped. */
 void nb__sim_line_mute(nb__sim_client *client);
 void nb__sim_line_send(nb__sim_client *client, nb_span text);

@@ -305,6 +305,38 @@ def test_eof_and_rst():
         assert {None, "eof"} == set(ends), ends
 
 
+def bytes_until_the_end(client, timeout=8):
+    """All that comes, and how it ends."""
+    client.socket.settimeout(timeout)
+    got = client.buffer
+    while True:
+        try:
+            more = client.socket.recv(65536)
+        except ConnectionResetError:
+            return got, "rst"
+        if not more:
+            return got, "eof"
+        got += more
+
+
+def test_a_cut_inside_a_message():
+    for fault, how in (("eof:200ms,inside=yes", "eof"), ("rst:200ms,inside=yes", "rst")):
+        with sim_with(fault) as sim:
+            key = approval(sim)
+            client = session(sim, key)
+            got, end = bytes_until_the_end(client)
+            at = 0
+            while at + 4 <= len(got):  # whole frames, with 126's two bytes of length, then a piece of one
+                size = got[at + 1] & 127
+                size = 4 + int.from_bytes(got[at + 2:at + 4], "big") if size == 126 else 2 + size
+                if at + size > len(got):
+                    break
+                at += size
+            assert end == how, end
+            assert 0 < at < len(got), (at, len(got))
+            session(sim, key).socket.close()  # the appkey is free
+
+
 def test_friday_restart():
     with sim_with("friday-restart:2s,after=500ms") as sim:
         key = approval(sim)

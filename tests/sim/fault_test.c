@@ -397,6 +397,21 @@ static void too_many_faults_are_refused(void **state)
     nb__loop_free(loop);
 }
 
+/* An answer waits for the next one, and that one is torn: nothing is left to send. */
+static void the_end_within_an_answer_leaves_none_behind(void **state)
+{
+    (void)state;
+    world w = world_with("answer-order:every=1,first=1;eof:after=1ms,inside=yes");
+    client *c = connect_client(&w);
+    send_request(c, "B01612A40");
+    for (int64_t end_ns = nb__clock_mono_ns() + 50 * MS; nb__clock_mono_ns() < end_ns;)
+        nb__loop_turn(w.loop, 5);
+    assert_false(c->is_closed);
+    send_request(c, "B01612A42");
+    assert_true(wait_closed(c, 2 * NB__NS_PER_S));
+    world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +431,7 @@ int main(void)
         cmocka_unit_test(bursts_leave_no_record_behind),
         cmocka_unit_test(latency_waits_for_a_client_that_leaves),
         cmocka_unit_test(too_many_faults_are_refused),
+        cmocka_unit_test(the_end_within_an_answer_leaves_none_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
