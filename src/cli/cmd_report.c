@@ -3,9 +3,11 @@
 #include "cli/cli.h"
 #include "evidence/evidence.h"
 #include "io/io.h"
+#include "stdout.h"
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,7 @@ typedef struct report {
     char own_directory[PATH_MAX];
     char date[DATE_BYTES + 1];
     char parts[PARTS_MAX][NAME_MAX + 1];
-    size_t part_count;
+    size_t part_count, left_out;
 } report;
 
 /* `evidence-YYYYMMDD….json` */
@@ -65,10 +67,14 @@ static void take(report *r, const char *name)
     bool is_newest = r->what == NULL && strncmp(date, r->date, DATE_BYTES) > 0;
     if (is_newest) {
         memcpy(r->date, date, DATE_BYTES);
-        r->part_count = 0;
+        r->part_count = r->left_out = 0;
     }
-    if (strncmp(date, r->date, DATE_BYTES) == 0 && r->part_count < PARTS_MAX)
+    if (strncmp(date, r->date, DATE_BYTES) != 0)
+        return;
+    if (r->part_count < PARTS_MAX)
         snprintf(r->parts[r->part_count++], sizeof r->parts[0], "%s", name);
+    else
+        r->left_out++;
 }
 
 static nb_err find(report *r, nb_error *error)
@@ -102,10 +108,8 @@ static nb_err print_file(const report *r, const char *path, nb_error *error)
         if (err != NB_OK)
             (void)nb__fail_in(error, "%.100s", path);
     }
-    const nb__text *out = r->is_json ? &json : &words;
-    if (err == NB_OK &&
-        (fwrite(out->data, 1, out->size_bytes, stdout) != out->size_bytes || fflush(stdout) != 0))
-        err = nb__fail(error, NB_E_SYSTEM, 0, "stdout: %s", strerrordesc_np(errno));
+    if (err == NB_OK)
+        err = r->is_json ? nb__stdout_write_json(&json, error) : nb__stdout_write(&words, error);
     nb__text_fini(&json);
     nb__text_fini(&words);
     return err;
@@ -131,6 +135,11 @@ static nb_err run(report *r, nb_error *error)
             return nb__fail(error, NB_E_LIMIT, 0, "%.150s: the path is too long", r->directory);
         err = print_file(r, path, error);
     }
+    if (err == NB_OK && r->left_out > 0)
+        fprintf(stderr,
+                "nightbook: report: %zu further parts of that night are not shown\n"
+                "  name one: nightbook report FILE\n",
+                r->left_out);
     return err;
 }
 
@@ -162,6 +171,7 @@ int nb__command_report(int argc, char **argv)
     size_t operand_count = 0;
     int exit_code = nb__options_parse(&usage, argc, argv, &r->what, &operand_count);
     nb_error error;
+    signal(SIGPIPE, SIG_IGN); /* a write sees EPIPE */
     if (exit_code < 0)
         exit_code = run(r, &error) == NB_OK ? 0 : nb__command_failed("report", &error);
     free(r);

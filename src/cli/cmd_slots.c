@@ -2,8 +2,10 @@
 /* nightbook slots: who has which of the registrations that KIS allows, from a running serve. */
 #include "cli/cli.h"
 #include "io/io.h"
+#include "stdout.h"
 #include "symbols/symbols.h"
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,17 +212,13 @@ static nb_err print(const slots *s, nb_error *error)
         err = refused(s, root, error);
     else if (!json_is_array(json_object_get(root, "slots")))
         err = nb__fail(error, NB_E_JSON, 0, "its answer is not what `nightbook serve` gives");
-    else if (s->is_json)
-        nb__text_append(&out, s->body.data, s->body.size_bytes);
-    else {
+    else if (!s->is_json) {
         print_table(json_object_get(root, "slots"), &out);
         print_summary(root, &out);
     }
     json_decref(root);
-    if (err == NB_OK && out.is_failed)
-        err = nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
-    if (err == NB_OK && out.size_bytes > 0)
-        fwrite(out.data, 1, out.size_bytes, stdout);
+    if (err == NB_OK)
+        err = s->is_json ? nb__stdout_write_json(&s->body, error) : nb__stdout_write(&out, error);
     nb__text_fini(&out);
     return err;
 }
@@ -275,6 +273,7 @@ int nb__command_slots(int argc, char **argv)
     size_t operand_count = 0;
     int exit_code = nb__options_parse(&usage, argc, argv, &s.url, &operand_count);
     nb_error error;
+    signal(SIGPIPE, SIG_IGN); /* a write sees EPIPE */
     if (exit_code < 0)
         exit_code = run(&s, &error) == NB_OK ? 0 : nb__command_failed("slots", &error);
     nb__text_fini(&s.body);

@@ -7,13 +7,12 @@
 #include "configuration.h"
 #include "io/io.h"
 #include "master_store.h"
+#include "stdout.h"
 #include "symbols_print.h"
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define OPERANDS_MAX 32
 #define NEAR_MAX 5
@@ -58,28 +57,11 @@ static const char explanation[] =
 
 /* ---- output ---- */
 
-/* @return the exit code. A reader that has enough (EPIPE) is no failure. */
+/* @return the exit code. */
 static int write_out(const nb__text *out)
 {
     nb_error error;
-    nb_span rest = nb__text_view(out);
-    if (out->is_failed) {
-        nb__fail(&error, NB_E_MEMORY, 0, "memory is exhausted");
-        return nb__command_failed("symbols", &error);
-    }
-    while (rest.size_bytes > 0) {
-        ssize_t size = write(STDOUT_FILENO, rest.data, rest.size_bytes);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0 && errno == EPIPE)
-            return 0;
-        if (size < 0) {
-            nb__fail(&error, NB_E_SYSTEM, 0, "stdout: %s", strerrordesc_np(errno));
-            return nb__command_failed("symbols", &error);
-        }
-        rest = (nb_span){rest.data + size, rest.size_bytes - (size_t)size};
-    }
-    return 0;
+    return nb__stdout_write(out, &error) == NB_OK ? 0 : nb__command_failed("symbols", &error);
 }
 
 static int print_rows(const arguments *a, const nb__store *store, const nb__instrument *const *rows,
@@ -362,7 +344,7 @@ static int run(arguments *a)
         err = read_settings(a, &error);
     if (err != NB_OK)
         return nb__command_failed("symbols", &error);
-    signal(SIGPIPE, SIG_IGN); /* write_out() sees EPIPE */
+    signal(SIGPIPE, SIG_IGN); /* a write sees EPIPE */
     return strcmp(a->operands[0], "update") == 0 ? update(a) : use_store(a);
 }
 

@@ -176,6 +176,9 @@ static nb_err write_item(const update *u, item *it, nb_error *error)
     bool is_packed = it->bytes.size_bytes >= 2 && memcmp(it->bytes.data, "PK", 2) == 0;
     if (!is_packed)
         err = nb__zip_write(name, nb__text_view(&it->bytes), &zip, error);
+    if (err == NB_OK && (is_packed ? &it->bytes : &zip)->size_bytes > NB__MASTER_ZIP_MAX)
+        err = nb__fail(error, NB_E_MASTER, 0, "%s: larger than %zu MiB packed", name,
+                       NB__MASTER_ZIP_MAX >> 20); /* it would not be read back */
     if (err == NB_OK)
         err = nb__directory_make(u->asked->directory, error);
     if (err == NB_OK)

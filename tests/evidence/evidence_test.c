@@ -349,6 +349,7 @@ static void a_lone_old_frame_is_no_rule(void **state)
     night n;
     int64_t t = at(20261120, 190000);
     night_open(&n);
+    show(&n, frame("H0EUASP0", 1, book("B01612745", "185000", "2.98", "2.97", 7, 8), NULL), t);
     show(&n, frame("H0EUASP0", 1, book("B01612745", "190000", "2.98", "2.97", 7, 8), NULL), t);
     for (int i = 1; i <= 4; i++) {
         answer(&n, 0, "B01612745", NB__OPSP_SUBSCRIBED, t + i * 60 * NB__NS_PER_S);
@@ -496,11 +497,12 @@ static void approvals_and_pingpong(void **state)
     nb__evidence_pingpong(n.evidence, 1, t + NB__NS_PER_S); /* another link: no gap */
     nb__evidence_pingpong(n.evidence, 0, t + 10 * NB__NS_PER_S);
     nb__evidence_pingpong(n.evidence, 0, t + 30 * NB__NS_PER_S);
+    nb__evidence_pingpong(n.evidence, 0, t + 331 * NB__NS_PER_S); /* too long: dense data */
     const json_t *root = root_of(&n), *approvals = json_object_get(root, "approvals");
     expect_number(approvals, "given", 2);
     expect_number(approvals, "shortest_gap_given_ms", 61000);
     expect_number(approvals, "longest_gap_too_often_ms", 59000);
-    expect_number(json_object_get(root, "pingpong"), "count", 4);
+    expect_number(json_object_get(root, "pingpong"), "count", 5);
     expect_number(json_object_get(root, "pingpong"), "mean_ms", 15000);
     expect_words(&n, "refused with EGW00133, 1 times: once a minute");
     expect_words(&n, "shortest time between two: 10.000 s");
@@ -596,6 +598,31 @@ static void the_report_reader_takes_no_other_json(void **state)
     nb__text_fini(&out);
 }
 
+/* What a terminal obeys, numbers that overflow, buckets that do not exist. */
+static void a_hostile_file_gives_plain_text(void **state)
+{
+    (void)state;
+    nb__text out = {0};
+    nb_span hostile = NB__SPAN(
+        "{\"nightbook_evidence\":1,\"banner\":\"\\u001b]0;x\\u0007\\u009b2J\\u007f\",\"trs\":[{"
+        "\"tr_id\":\"\\u001b[31m\","
+        "\"records_a_frame\":[[9223372036854775807,-3]],\"gaps_log2_ms\":[[4000000000,5],[-1,2]],"
+        "\"thinning\":{\"gaps\":9223372036854775807,\"at_200ms\":9223372036854775807},"
+        "\"books\":{\"order_counts_told\":9223372036854775807,\"order_counts_none\":1}}],"
+        "\"pingpong\":{\"count\":1,\"least_ms\":-9223372036854775808}}");
+    assert_int_equal(nb__evidence_report(hostile, &out, NULL), NB_OK);
+    for (size_t i = 0; i < out.size_bytes; i++) {
+        unsigned char c = (unsigned char)out.data[i];
+        assert_true((c >= ' ' && c != 0x7F) || c == '\n');
+        assert_false(c == 0xC2 && (unsigned char)out.data[i + 1] < 0xA0);
+    }
+    assert_non_null(strstr(out.data, "all 0 in 1;"));
+    assert_non_null(strstr(out.data, "always 0"));
+    assert_non_null(strstr(out.data, "?[31m     0 in 0 frames; at most 0"));
+    assert_non_null(strstr(out.data, "shortest time between two: 0.000 s"));
+    nb__text_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -615,6 +642,7 @@ int main(void)
         cmocka_unit_test(a_feed_that_was_not_live_is_never_called_live),
         cmocka_unit_test(tables_that_are_full_say_other),
         cmocka_unit_test(the_report_reader_takes_no_other_json),
+        cmocka_unit_test(a_hostile_file_gives_plain_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

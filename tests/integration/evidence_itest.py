@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a night shows and what a user is told of it: evidence and `nightbook report`, `nightbook slots`, a lost feed, the log."""
 import glob
+import http.server
 import json
 import os
 import re
 import subprocess
+import threading
 import time
 
 from live import HTS_ID, SECRET, Home, Relay, live_server
@@ -95,6 +97,46 @@ def test_slots_are_a_table():
             ws.close()
         code, _, error = nightbook(home, "slots", f"http://{server.host}:{server.port}")
         assert code == 76 and "refused" in error.lower(), (code, error)
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """A server that says what it likes."""
+    words = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u0085위클리"
+
+    def do_GET(self):
+        # \x1b can only come escaped in JSON; DEL and U+009B come as they are
+        row = {name: self.words for name in ("tr_id", "tr_key", "name", "state", "feed", "msg_cd", "msg1", "reason")}
+        body = json.dumps({"banner": self.words, "slots": [row | {"near": [self.words] * 3}, 7, [], {}],
+                           "windows": [{"forward": 1e308, "source": self.words}, 3], "totals": {"left_out": 2 ** 62}},
+                          ensure_ascii=False).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_hostile_server_does_not_reach_the_terminal():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with Home() as home:
+            url = f"http://127.0.0.1:{server.server_address[1]}"
+            for more in ((), ("--json",)):
+                code, out, error = nightbook(home, "slots", url, *more)
+                assert code == 0 and not error, (code, error)
+                assert "위클리" in out, out
+                assert not [c for c in out if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) < 0xa0], ascii(out)
+            assert json.loads(out)["banner"] == Hostile.words
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM, "slots", url], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      timeout=20, check=False, env=home.environment())
+            assert done.returncode == 71 and "stdout" in done.stderr, done
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_lost_feed_ends_clients_and_comes_back():
