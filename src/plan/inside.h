@@ -17,7 +17,9 @@
 
 #include "plan/plan.h"
 
-#define PLAN_AWAY_NS (60 * NB__NS_PER_S)   /* a session down for so long gives its topics away */
+#define PLAN_AWAY_NS                                                                               \
+    (20 * NB__NS_PER_S) /* a session down for so long gives its topics away: before                \
+                              clients are closed for it (on_loss, 30 s) */
 #define PLAN_LOOK_NS (100 * NB__NS_PER_MS) /* books and sessions are looked at so often at most */
 #define PLAN_ANSWER_NS (5 * NB__NS_PER_S)  /* a request in flight is answered … */
 #define PLAN_GIVE_BACK_NS (30 * NB__NS_PER_S) /* … and a topic given back, or the link dropped */
@@ -77,6 +79,7 @@ typedef struct seats {
     uint32_t used;
     uint32_t wanted;     /* by us, not refused */
     uint32_t lingering;  /* held for nobody */
+    uint32_t clients;    /* topics of clients that live here */
     int64_t up_since_ns; /* … as it was seen */
     bool is_up, is_away;
 } seats;
@@ -113,6 +116,7 @@ struct nb__plan {
 
     int64_t look_ns;  /* no look before */
     int64_t round_ns; /* no round before */
+    int64_t move_ns;  /* no move away from a session before */
     nb__plan_counters counters;
 };
 

@@ -66,7 +66,7 @@ void nb__plan_set_master(nb__plan *plan, const nb__master *master, int64_t now_n
 /**
  * Look at the forward again: the front night future's book, else put-call parity of the chain's own
  * books, else the master's mark. Moves windows as far as they are due, retries what had no slot,
- * and moves topics of a session that has been away for over a minute to one that is up and has
+ * and moves topics of a session that has been away for over 20 s to one that is up and has
  * room. Cheap when nothing is due: call it each turn. @return when to call again at the latest.
  */
 int64_t nb__plan_follow(nb__plan *plan, const nb__books *books, int64_t now_ns);
@@ -75,6 +75,9 @@ int64_t nb__plan_follow(nb__plan *plan, const nb__books *books, int64_t now_ns);
 nb_err nb__plan_want(nb__plan *plan, uint32_t topic, int64_t now_ns);
 /** The last client left. */
 void nb__plan_release(nb__plan *plan, uint32_t topic, int64_t now_ns);
+/** How many topics of clients live on that session, as of the last look (100 ms): when it is down
+ * they have no data. */
+uint32_t nb__plan_clients_at(const nb__plan *plan, uint32_t session);
 /** As the session that holds it (or last held it) says; state NONE when none does. */
 const nb__registration *nb__plan_registration(const nb__plan *plan, uint32_t topic);
 

@@ -92,7 +92,7 @@ void seats_census(nb__plan *plan, int64_t now_ns)
 {
     nb__plan_counters *c = &plan->counters;
     for (uint32_t i = 0; i < plan->session_count; i++)
-        plan->seats[i].wanted = plan->seats[i].lingering = 0;
+        plan->seats[i].wanted = plan->seats[i].lingering = plan->seats[i].clients = 0;
     c->pinned = c->windows = c->pinned_without_slot = 0;
     for (uint32_t i = plan->active_count; i-- > 0;) {
         uint32_t topic = plan->active[i];
@@ -101,6 +101,8 @@ void seats_census(nb__plan *plan, int64_t now_ns)
         c->pinned += e->pin != 0 && holds;
         c->pinned_without_slot += e->pin != 0 && !holds;
         c->windows += is_window_only(e) && holds;
+        if (e->wants_client && e->session != NB__PLAN_NOWHERE)
+            plan->seats[e->session].clients++;
         if (holds) {
             plan->seats[e->session].wanted++;
         } else if (lingers(plan, topic)) {

@@ -50,8 +50,17 @@ static void approved(nb__feed *feed, const char *approval_key)
     nb__session_on_approved(feed->session, approval_key, nb__feed_now_ns(feed));
 }
 
-void nb__feed_on_approval(nb__feed *feed, int status, nb_span body, const char *failure)
+/* Nobody saw what failed so: the name could not be looked up, there is no network, nobody listens.
+ */
+static bool is_unreached(const nb_error *error)
 {
+    return error->code == NB_E_SYSTEM || error->code == NB_E_REFUSED;
+}
+
+void nb__feed_on_approval(nb__feed *feed, int status, nb_span body, const nb_error *failure)
+{
+    if (status == 0 && is_unreached(failure))
+        nb__session_on_unreached(feed->session);
     nb__approval_answer words = {0};
     nb_err err = status == 0 ? NB_E_CLOSED : nb__approval_answer_parse(body, &words, NULL);
     if (status == 404 && !feed->is_live) /* without approval: it does not look at keys either */
@@ -59,7 +68,7 @@ void nb__feed_on_approval(nb__feed *feed, int status, nb_span body, const char *
     else if (status == 200 && err == NB_OK && words.approval_key[0] != '\0')
         approved(feed, words.approval_key);
     else
-        approval_refused(feed, status, &words, failure);
+        approval_refused(feed, status, &words, status == 0 ? failure->detail : "");
     explicit_bzero(&words, sizeof words);
     nb__feed_pump(feed);
 }
@@ -69,10 +78,7 @@ static void approval_done(void *self, int status, const nb__http_message *answer
 {
     nb__feed *feed = self;
     feed->approval = NULL;
-    if (status == 0)
-        nb__feed_on_approval(feed, 0, (nb_span){0}, error->detail);
-    else
-        nb__feed_on_approval(feed, status, answer->body, "");
+    nb__feed_on_approval(feed, status, status == 0 ? (nb_span){0} : answer->body, error);
 }
 
 /* The key goes in clear, so only over loopback (open_local() sees to that), and it is none of
@@ -157,6 +163,8 @@ static void link_closed(void *self, const nb_error *error)
     feed->link = NULL;
     snprintf(reason, sizeof reason, "%s", feed->refusal[0] != '\0' ? feed->refusal : error->detail);
     feed->refusal[0] = '\0';
+    if (is_unreached(error))
+        nb__session_on_unreached(feed->session); /* of a link that was open it is nothing */
     nb__session_on_closed(feed->session, reason, nb__feed_now_ns(feed));
     nb__feed_pump(feed);
 }

@@ -80,7 +80,7 @@ void nb__feed_stir(nb__feed *feed);
 /** Do what the session wants. */
 void nb__feed_pump(nb__feed *feed);
 /** An approval answer (status 0: none, `failure` says why) goes to the session. */
-void nb__feed_on_approval(nb__feed *feed, int status, nb_span body, const char *failure);
+void nb__feed_on_approval(nb__feed *feed, int status, nb_span body, const nb_error *failure);
 int64_t nb__feed_now_ns(const nb__feed *feed);
 
 /* ---- feed_live.c ---- */

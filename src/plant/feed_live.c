@@ -18,7 +18,7 @@ static void approval_done(void *self, const nb__https_answer *answer)
 {
     nb__feed *feed = self;
     feed->live.approval = NULL;
-    nb__feed_on_approval(feed, answer->status, answer->body, answer->error.detail);
+    nb__feed_on_approval(feed, answer->status, answer->body, &answer->error);
 }
 
 void nb__live_ask_approval(nb__feed *feed)

@@ -61,10 +61,15 @@ static bool is_taken(const nb__feed *feed)
 int64_t nb__plant_down_ns(const nb__plant *plant)
 {
     int64_t now_ns = nb__loop_mono_ns(plant->loop), longest_ns = 0;
+    bool is_any_taken = false;
+    for (uint32_t i = 0; i < plant->feed_count; i++)
+        is_any_taken |= is_taken(&plant->feeds[i]);
     for (uint32_t i = 0; i < plant->feed_count; i++) {
         const nb__feed *feed = &plant->feeds[i];
         if (is_taken(feed) || is_resting(feed) || feed->lost_since_ns == NB_TIME_UNDEF)
             continue;
+        if (is_any_taken && nb__plan_clients_at(plant->plan, i) == 0)
+            continue; /* the others carry all that clients asked for */
         int64_t down_ns = now_ns - feed->lost_since_ns;
         longest_ns = down_ns > longest_ns ? down_ns : longest_ns;
     }

@@ -119,6 +119,7 @@ static void begin_attempt(nb__session *session, int64_t now_ns)
     session->state = has_good_key(session, now_ns) ? NB__SESSION_CONNECTING : NB__SESSION_APPROVING;
     session->next_try_ns = INT64_MAX;
     session->is_action_due = session->is_attempt_new = session->is_save_due = true;
+    session->is_attempt_seen = false;
     session_set_reason(session, "connecting");
 }
 
@@ -175,6 +176,24 @@ void session_wait_and_retry(nb__session *session, int64_t now_ns)
     wait_until(session, closed, opens_ns, now_ns);
 }
 
+void nb__session_on_unreached(nb__session *session)
+{
+    bool is_trying =
+        session->state == NB__SESSION_APPROVING || session->state == NB__SESSION_CONNECTING;
+    if (!is_trying || session->is_attempt_seen)
+        return;
+    nb__manners_attempt_withdrawn(&session->manners);
+    session->is_attempt_seen = true; /* not twice */
+    session->is_save_due = true;
+}
+
+void nb__session_retell(nb__session *session, int64_t now_ns)
+{
+    int64_t opens_ns;
+    if (session->state == NB__SESSION_WAITING)
+        tell_wait(session, gate_of(session, now_ns, &opens_ns), now_ns);
+}
+
 /* ---- the approval key ---- */
 
 void nb__session_on_approved(nb__session *session, const char *approval_key, int64_t now_ns)
@@ -189,7 +208,7 @@ void nb__session_on_approved(nb__session *session, const char *approval_key, int
     explicit_bzero(session->request.approval_key, sizeof session->request.approval_key);
     memcpy(session->request.approval_key, approval_key, strlen(approval_key));
     session->counters.approvals++;
-    session->is_key_good = true;
+    session->is_key_good = session->is_attempt_seen = true;
     session->key_ns = now_ns;
     nb__manners_approved(&session->manners);
     if (session->is_resting) {

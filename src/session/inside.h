@@ -37,6 +37,7 @@ struct nb__session {
     bool is_straggler_due; /* a request was sent twice and answered once */
     bool is_retry_now;     /* the next wait is none */
     bool is_action_due;    /* APPROVE or CONNECT of this state is not given out yet */
+    bool is_attempt_seen;  /* by a server: its approval came */
     bool is_attempt_new;   /* nothing of the attempt is given out yet */
     bool is_key_good;      /* the next connection may use the key that we have */
     bool is_save_due;

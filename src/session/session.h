@@ -132,6 +132,9 @@ void nb__session_on_approved(nb__session *session, const char *approval_key, int
 /** `class_`: how long to wait (kis.h). The words of a server may be given as they are. */
 void nb__session_on_approval_failed(nb__session *session, nb__approval_class class_,
                                     const char *reason, int64_t now_ns);
+/** Before on_closed() or on_approval_failed(): the attempt reached nobody (no such name, no
+ * network, nobody listens). KIS saw nothing of it, so it costs no budget; the back-off goes on. */
+void nb__session_on_unreached(nb__session *session);
 void nb__session_on_opened(nb__session *session, int64_t now_ns);
 void nb__session_on_alive(nb__session *session, int64_t now_ns); /**< any frame */
 /** @return true: data, the caller passes it on. False: control, dealt with (an answer, PINGPONG,
@@ -183,6 +186,8 @@ nb__session_state nb__session_state_of(const nb__session *session);
 const nb__session_config *nb__session_config_of(const nb__session *session);
 /** Why the link is down and what is waited for, for people; "" when up. */
 const char *nb__session_reason(const nb__session *session);
+/** Put the reason into words again: a time that it names ("next try in 312 s") goes on. */
+void nb__session_retell(nb__session *session, int64_t now_ns);
 /** When the link went down (or the session began or woke); meaningless while up or resting. */
 int64_t nb__session_down_since_ns(const nb__session *session);
 /** Attempts within the budget's window. */
