@@ -22,7 +22,7 @@ extern "C" {
     X(TOTAL, 4, "total", "a total is below the sum of its levels")                                 \
     X(CHANGE, 5, "change", "ICDC is not the difference of totals: a frame may have been missed")   \
     X(DRIFT, 6, "drift", "the record is wider than documented")                                    \
-    X(STALE, 7, "stale", "the link that feeds it is down, or silent for too long")                 \
+    X(STALE, 7, "stale", "the link that feeds it is down, or its key was given back")              \
     X(FAR_TIME, 8, "far_time", "the exchange time lies over an hour from the receive time")        \
     X(BACKWARD, 9, "backward", "the exchange time went back")
 

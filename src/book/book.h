@@ -36,7 +36,7 @@ void nb__books_apply(nb__books *books, uint32_t topic, nb__product product, nb_q
 const nb__book *nb__books_at(const nb__books *books, uint32_t topic);
 /** The link is down: every book's STALE is set. A book's next record clears its own. */
 void nb__books_set_stale(nb__books *books);
-/** The same for one topic: its appkey's link is down, others are not. */
+/** The same for one topic: its appkey's link is down, others are not; or it was given back. */
 void nb__books_set_stale_at(nb__books *books, uint32_t topic);
 
 /** One counter a flag (records that had it; STALE: books that became so) and those of the whole. */

@@ -68,6 +68,14 @@ static void feed_message(void *self, nb__feed *feed, char *text, size_t size_byt
     nb__plant_on_message(self, feed->index, text, size_bytes, recv_ns);
 }
 
+/* No more comes of that key: its book is of the past. */
+static void end_book(nb__plant *plant, const nb__answer *answer)
+{
+    nb__topic name;
+    if (nb__topic_make(nb__span(answer->tr_id), nb__span(answer->tr_key), &name))
+        nb__books_set_stale_at(plant->books, nb__topics_find(plant->topics, &name));
+}
+
 static void feed_control(void *self, nb__feed *feed, bool is_known, int64_t recv_ns)
 {
     nb__plant *plant = self;
@@ -75,6 +83,8 @@ static void feed_control(void *self, nb__feed *feed, bool is_known, int64_t recv
     nb__server_message kind = nb__session_heard(feed->session, &answer);
     plant->counters.other_messages += !is_known;
     plant->has_news = true; /* an answer may have freed a slot */
+    if (kind == NB__SERVER_ANSWER && answer->code == NB__OPSP_UNSUBSCRIBED)
+        end_book(plant, answer);
     nb__keeper_control(&plant->keeper, feed->index, kind, answer, recv_ns);
 }
 

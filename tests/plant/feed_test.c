@@ -145,8 +145,18 @@ static void clients_share_what_own_keys_leave(void **state)
     r->config.plan.move_gap_ns = 50 * NB__NS_PER_MS;
     start(r);
     UNTIL(r, r->asked_count == 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        char text[300];
+        snprintf(text, sizeof text, "0|H0EUASP0|001|%s^" BOOK, r->asked[i]);
+        say(r, text);
+    }
+    UNTIL(r, r->frames == 3);
     assert_int_equal(nb__plant_want(r->plant, topic_of(r, "NEW1")), NB_OK);
-    UNTIL(r, r->asked_count == 4); /* the farthest own key yielded */
+    UNTIL(r, r->asked_count == 4);     /* the farthest own key yielded */
+    for (uint32_t i = 0; i < 3; i++) { /* and its book is of the past */
+        const nb__book *book = nb__books_at(nb__plant_books(r->plant), topic_of(r, r->asked[i]));
+        assert_int_equal((book->quote.flags & NB_BOOK_STALE) != 0, i == 2);
+    }
     assert_int_equal(r->given_back, 1);
     assert_int_equal(nb__plant_registration(r->plant, topic_of(r, r->asked[2]))->state,
                      NB__REG_NONE);

@@ -294,6 +294,24 @@ static void hours_rest_and_wake_with_a_fresh_key(void **state)
     assert_int_equal(r->approvals, 2);
 }
 
+/* KIS ends every link at 07:50, and what comes after is another session with a key of its own. */
+static void a_new_session_follows_the_stop_with_a_fresh_key(void **state)
+{
+    rig *r = *state;
+    start(r);
+    UNTIL(r, r->ups == 1 && r->asked_count == 3);
+    nb__feed *feed = &r->plant->feeds[0];
+    nb__hours_follow(feed, nb__kst_ns(20261124, 74000));
+    nb__hours_follow(feed, nb__kst_ns(20261124, 74500)); /* the same session */
+    nb__peer_abort(r->peer);
+    UNTIL(r, r->ups == 2);
+    int approvals = r->approvals;
+    nb__hours_follow(feed, nb__kst_ns(20261124, 75500));
+    nb__peer_abort(r->peer);
+    UNTIL(r, r->ups == 3);
+    assert_int_equal(r->approvals, approvals + 1);
+}
+
 static void a_live_feed_outside_its_hours_does_not_connect(void **state)
 {
     rig *r = *state;
@@ -367,10 +385,12 @@ static void a_loss_is_told_after_a_minute_and_its_end_once(void **state)
 static void a_link_that_opens_to_be_refused_stays_down(void **state)
 {
     rig *r = *state;
-    r->is_mute = true;
     start(r);
+    UNTIL(r, r->asked_count == 3 && nb__plant_down_ns(r->plant) == 0);
+    r->is_mute = true;
+    nb__peer_abort(r->peer);
+    UNTIL(r, r->ups == 2 && r->asked_count == 4);
     r->plant->feeds[0].lost_since_ns -= 61 * NB__NS_PER_S;
-    UNTIL(r, r->ups == 1 && r->asked_count == 1);
     assert_true(nb__plant_is_up(r->plant));
     assert_true(nb__plant_down_ns(r->plant) > 60 * NB__NS_PER_S);
     nb__topic topic = *nb__topics_at(nb__plant_topics(r->plant), topic_of(r, r->asked[0]));
@@ -378,7 +398,7 @@ static void a_link_that_opens_to_be_refused_stays_down(void **state)
     nb__answer_print(NB__OPSP_IN_USE, &topic, NULL, NULL, &text);
     nb__peer_send_text(r->peer, nb__text_view(&text));
     nb__text_fini(&text);
-    UNTIL(r, r->downs == 1);
+    UNTIL(r, r->downs == 2);
     assert_true(nb__plant_down_ns(r->plant) > 60 * NB__NS_PER_S);
 }
 
@@ -466,6 +486,7 @@ int main(void)
         T(a_locked_appkey_waits_and_is_told),
         T(trouble_at_kis_is_tried_again_without_a_notice),
         T(hours_rest_and_wake_with_a_fresh_key),
+        T(a_new_session_follows_the_stop_with_a_fresh_key),
         T(a_live_feed_outside_its_hours_does_not_connect),
         T(the_forced_stop_is_no_failure),
         T(a_loss_is_told_after_a_minute_and_its_end_once),

@@ -278,6 +278,29 @@ static void a_pinned_one_that_waits_comes_before_a_client_who_was_quicker(void *
     rig_close(&r);
 }
 
+static void another_link_may_have_more_room(void **state)
+{
+    (void)state;
+    nb__session_config config = rig_config(41);
+    config.linger_ns = 0;
+    rig r = rig_open(&config);
+    want(&r, "P1", NB__WANT_PINNED);
+    want(&r, "P2", NB__WANT_PINNED);
+    connect_up(&r);
+    confirm(&r, "P1");
+    expect_request(&r, "P2", true);
+    answer(&r, NB__OPSP_MAX_OVER, "P2"); /* an old session counts for a while */
+    assert_int_equal(nb__session_slots_free(r.session), 0);
+    nb__session_on_closed(r.session, "EOF", r.now_ns);
+    assert_int_equal(nb__session_slots_free(r.session), 39);
+    while (wait_next(&r) != NB__ACT_CONNECT)
+        continue;
+    finish_up(&r);
+    confirm(&r, "P1");
+    confirm(&r, "P2");
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +313,7 @@ int main(void)
         cmocka_unit_test(free_slots_count_what_lingers_and_what_the_server_has_room_for),
         cmocka_unit_test(pinned_ones_survive_a_smaller_server),
         cmocka_unit_test(a_pinned_one_that_waits_comes_before_a_client_who_was_quicker),
+        cmocka_unit_test(another_link_may_have_more_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
