@@ -16,8 +16,7 @@
 
 #define OPERANDS_MAX 32
 #define NEAR_MAX 5
-#define STALE_S                                                                                    \
-    (INT64_C(4) * 86400) /* longer than a weekend and a holiday: weeklies have changed */
+#define STALE_S (INT64_C(4) * 86400) /* longer than a weekend and a holiday: weeklies changed */
 
 typedef struct arguments {
     const char *config, *directory, *from, *ca_file, *product, *expiry, *right;

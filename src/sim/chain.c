@@ -144,8 +144,7 @@ static void plan_thursday(const nb_calendar *calendar, int start_date, expiry_pl
     plan_weekly(nominal, 132 + days_between(20260903, nominal) / 7 - months - (week > 2), out);
 }
 
-/* 2609W4 on Mondays is BZ. Pushed back by a holiday it may meet the monthly: then it is not listed.
- */
+/* 2609W4 on Mondays is BZ. Pushed back by a holiday it may meet the monthly: then it is gone. */
 static void plan_monday(const nb_calendar *calendar, int start_date, expiry_plan *out)
 {
     int nominal = nb__date_add(start_date, -6);

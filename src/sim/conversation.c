@@ -198,8 +198,7 @@ static nb__sim_registration *find_registration(nb__sim_client *client, const nb_
     return NULL;
 }
 
-/* The series behind a topic; UINT32_MAX for all that KIS would accept and then keep silent about.
- */
+/* The series behind a topic; UINT32_MAX for all that KIS would accept and say nothing about. */
 static uint32_t series_of(const nb__sim *sim, const nb__topic *topic)
 {
     const nb__sim_chain *chain = nb__market_chain(sim->market);
@@ -264,8 +263,7 @@ static bool is_tr_id(const char *text)
            strspn(text + 2, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == 6;
 }
 
-/* iv of 16 hex digits, key of 32 small letters; the same again for the same TR on the same socket.
- */
+/* iv of 16 hex digits, key of 32 small letters; the same again for that TR on that socket. */
 static void secrets_of(const nb__sim_client *client, const char *tr_id, char iv[17], char key[33])
 {
     uint64_t seed = client->secret;

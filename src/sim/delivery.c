@@ -51,8 +51,7 @@ static void print_record(nb__sim *sim, uint32_t i)
             nb__sim_damage_record(&sim->damage, i, sim->record_texts[i], sim->record_sizes[i]);
 }
 
-/* Print the records that anybody wants, and note in each client which. @return the clients, linked.
- */
+/* Print the records that anybody wants, and note in each client which. @return them, linked. */
 static nb__sim_client *touch_clients(nb__sim *sim)
 {
     nb__sim_client *touched = NULL;

@@ -117,8 +117,7 @@ size_t nb__sim_damage_record(const nb__sim_damage *damage, uint32_t record_index
 
 /* ---- a frame ---- */
 
-/* At least a quarter is lost: a number that only lost its last digit would be an unfair question.
- */
+/* At least a quarter is lost: a number short of its last digit would be an unfair question. */
 size_t nb__sim_damage_cut(const nb__sim_damage *damage, size_t size_bytes)
 {
     if (!nb__sim_damage_has(damage, NB__FAULT_TRUNCATED) || size_bytes < 4)

@@ -364,8 +364,7 @@ bool nb__sim_line_pings(nb__sim_client *client, int64_t now_mono_ns)
     if (line->is_mute || line->pingpong_mono_ns != 0)
         return false;
     if (nb__sim_strike(sim, NB__FAULT_PINGPONG_MISSING, whom) != NULL) {
-        client->sent_mono_ns =
-            now_mono_ns; /* the next one would come when this one's time is over */
+        client->sent_mono_ns = now_mono_ns; /* it is the next one's turn, an idle time from now */
         return false;
     }
     const nb__sim_armed *late = nb__sim_strike(sim, NB__FAULT_PINGPONG_LATE, whom);

@@ -15,8 +15,7 @@
 #define FRAMES_A_TURN 2048
 #define PUMP_GAP_NS NB__NS_PER_MS /* frames closer together leave together … */
 #define PUMP_GAP_FAST_NS (4 * NB__NS_PER_MS)
-#define FAST_RATE                                                                                  \
-    10000 /* … and from this rate on more of them: a send costs the kernel microseconds */
+#define FAST_RATE 10000 /* … and from this rate on more of them: a send costs microseconds */
 #define PINGPONG_GAP_NS (100 * NB__NS_PER_MS)
 #define REST_MAX_NS (NB__NS_PER_DAY) /* longest sleep, so that sums cannot overflow */
 

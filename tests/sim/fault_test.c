@@ -409,6 +409,7 @@ static void the_end_within_an_answer_leaves_none_behind(void **state)
     assert_false(c->is_closed);
     send_request(c, "B01612A42");
     assert_true(wait_closed(c, 2 * NB__NS_PER_S));
+    client_free(c);
     world_free(&w);
 }
 
