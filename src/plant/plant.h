@@ -144,7 +144,9 @@ const nb__plan *nb__plant_plan(const nb__plant *plant);
  * is. */
 bool nb__plant_is_up(const nb__plant *plant);
 /** How long the feed that has been down longest is down; 0: none is. One that rests does not count,
- * nor one without which every key of a client has data, since the plan found it another session. */
+ * nor one without which every key of a client has data, since the plan found it another session. A
+ * link that opened is still down until a registration goes through (if any is wanted), or for 10 s:
+ * it may be refused (OPSP8996). One that held for less does not begin the count anew. */
 int64_t nb__plant_down_ns(const nb__plant *plant);
 const nb__master *nb__plant_master(const nb__plant *plant); /**< empty until it is loaded */
 const nb__symbols *

@@ -176,6 +176,8 @@ void session_wait_and_retry(nb__session *session, int64_t now_ns)
     wait_until(session, closed, opens_ns, now_ns);
 }
 
+/* The memory keeps it until the next attempt is saved: a process that is restarted in a loop while
+ * KIS refuses connections stays within the budget all the same. */
 void nb__session_on_unreached(nb__session *session)
 {
     bool is_trying =
@@ -184,7 +186,6 @@ void nb__session_on_unreached(nb__session *session)
         return;
     nb__manners_attempt_withdrawn(&session->manners);
     session->is_attempt_seen = true; /* not twice */
-    session->is_save_due = true;
 }
 
 void nb__session_retell(nb__session *session, int64_t now_ns)
@@ -261,6 +262,7 @@ void nb__session_wake(nb__session *session, int64_t now_ns)
 {
     session_note_begin(session, now_ns);
     session->is_resting = session->is_key_good = session->is_reissued = false;
+    nb__slots_new_night(&session->slots);
     if (session->state != NB__SESSION_RESTING)
         return;
     session->failures = 0;

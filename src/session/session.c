@@ -147,8 +147,7 @@ static void settle_flight(nb__session *session, const nb__answer *answer, int64_
     session->is_straggler_due = is_twice;
     session->send_at_ns =
         now_ns + (is_twice ? session->config.answer_timeout_ns : session->config.request_gap_ns);
-    if (is_twice && !is_done && flying->request.is_register &&
-        answer->reaction != NB__REACT_FATAL) {
+    if (is_twice && !is_done && answer->reaction != NB__REACT_FATAL) {
         session_set_cause(session, "asked twice and refused: unclear whether the server has it",
                           "");
         session_drop_link(session); /* it forgets; a guess could take a registration too many */
@@ -255,6 +254,7 @@ static bool overdue(nb__session *session, int64_t now_ns, nb__action *out)
 {
     session->counters.answer_timeouts++;
     if (session->flight.send_count > 1) {
+        nb__slots_unanswered(&session->slots, &session->flight.request);
         session_set_cause(session, "the server leaves a request unanswered", "");
         session_drop_link(session);
         return false;

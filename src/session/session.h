@@ -133,7 +133,8 @@ void nb__session_on_approved(nb__session *session, const char *approval_key, int
 void nb__session_on_approval_failed(nb__session *session, nb__approval_class class_,
                                     const char *reason, int64_t now_ns);
 /** Before on_closed() or on_approval_failed(): the attempt reached nobody (no such name, no
- * network, nobody listens). KIS saw nothing of it, so it costs no budget; the back-off goes on. */
+ * network, nobody listens). It costs this process no budget; the back-off goes on, and the memory
+ * keeps it until the next attempt. */
 void nb__session_on_unreached(nb__session *session);
 void nb__session_on_opened(nb__session *session, int64_t now_ns);
 void nb__session_on_alive(nb__session *session, int64_t now_ns); /**< any frame */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define REFUSALS_MAX 3
+#define UNANSWERED_MAX 2
 
 /* What is to be asked about a topic, in this order; GIVE_BACK goes first, so that the server never
  * has more than `max`. */
@@ -510,6 +511,7 @@ bool nb__slots_answered(nb__slots *slots, const nb__slot_request *request, const
     nb__slot_entry *entry = &slots->entries[request->topic];
     nb__registration *seen = &slots->registrations[request->topic];
     entry->is_in_flight = false;
+    entry->unanswered = 0;
     if (request->is_register || !entry->is_rejected) /* else the refusal is what counts */
         seen->answer = *answer;
     bool done = is_done(answer);
@@ -542,6 +544,35 @@ static void forgive(nb__slots *slots)
         set_in_slot(slots, entry, true);
         refresh(slots, topic);
     }
+}
+
+void nb__slots_unanswered(nb__slots *slots, const nb__slot_request *request)
+{
+    nb__slot_entry *entry = &slots->entries[request->topic];
+    nb__answer *said = &slots->registrations[request->topic].answer;
+    if (!request->is_register || ++entry->unanswered < UNANSWERED_MAX)
+        return;
+    *said = (nb__answer){.rt_cd = "1",
+                         .msg_cd = "NB_NO_ANSWER",
+                         .msg1 = "two links were lost because the server leaves this unanswered; "
+                                 "not asked again tonight",
+                         .code = NB__OPSP_COUNT,
+                         .reaction = NB__REACT_FATAL};
+    reject(slots, entry, true);
+    refresh(slots, request->topic);
+}
+
+void nb__slots_new_night(nb__slots *slots)
+{
+    for (uint32_t topic = 0; topic < slots->topics_max; topic++) {
+        nb__slot_entry *entry = &slots->entries[topic];
+        entry->unanswered = 0;
+        if (!entry->is_banned)
+            continue;
+        entry->is_banned = entry->is_rejected = false;
+        refresh(slots, topic);
+    }
+    slots->house_ns = slots->due_ns = INT64_MIN;
 }
 
 void nb__slots_lost(nb__slots *slots)

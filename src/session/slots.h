@@ -24,11 +24,12 @@ typedef struct nb__slot_entry {
     int64_t linger_until_ns; /**< unwanted: given back then; it is the last client's leave that
                                 counts */
     uint32_t next,
-        previous;     /**< in the list of active topics, in the order in which they were wanted */
-    uint32_t rank;    /**< WINDOW: the highest yields first and is asked for last */
-    uint8_t refusals; /**< "try again" in a row */
-    uint8_t work;     /**< what is to be asked about it (slots.c) */
-    uint8_t wants;    /**< bits `1 << nb__want`: the reasons to want it */
+        previous;       /**< in the list of active topics, in the order in which they were wanted */
+    uint32_t rank;      /**< WINDOW: the highest yields first and is asked for last */
+    uint8_t refusals;   /**< "try again" in a row */
+    uint8_t unanswered; /**< links in a row that were given up because of it */
+    uint8_t work;       /**< what is to be asked about it (slots.c) */
+    uint8_t wants;      /**< bits `1 << nb__want`: the reasons to want it */
     bool is_active, in_slot, on_wire, is_in_flight;
     bool is_rejected; /**< no more asking on this link */
     bool is_banned;   /**< refused for good: no asking on any link */
@@ -72,6 +73,11 @@ bool nb__slots_next_request(nb__slots *slots, int64_t now_ns, nb__slot_request *
 /** The server answered the request in flight. @return whether it is now as asked. */
 bool nb__slots_answered(nb__slots *slots, const nb__slot_request *request, const nb__answer *answer,
                         int64_t now_ns);
+/** Asked twice, and no answer: the link is given up. A topic that costs a second link is asked for
+ * no more, until another night. */
+void nb__slots_unanswered(nb__slots *slots, const nb__slot_request *request);
+/** Another night: what was refused for good may be had now (a weekly that was not listed yet). */
+void nb__slots_new_night(nb__slots *slots);
 /** The link is gone and the server forgets: what is wanted is asked for again on the next one. */
 void nb__slots_lost(nb__slots *slots);
 

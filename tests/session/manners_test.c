@@ -301,6 +301,31 @@ static void fifty_restarts_in_a_minute_are_four_attempts(void **state)
     rig_close(&r);
 }
 
+static void what_reached_nobody_costs_budget_only_over_a_crash(void **state)
+{
+    (void)state;
+    nb__session_config config = budget_config();
+    rig r = rig_open(&config);
+    for (uint32_t i = 1; i <= 10; i++) { /* the network is away */
+        assert_int_equal(wait_next(&r), NB__ACT_APPROVE);
+        assert_int_equal(r.save_count, i); /* as an attempt, before it begins */
+        assert_int_equal(nb__session_budget_used(r.session, r.now_ns), 1);
+        nb__session_on_unreached(r.session);
+        nb__session_on_unreached(r.session);
+        nb__session_on_approval_failed(r.session, NB__APPROVAL_RETRY, "no network", r.now_ns);
+        assert_int_equal(next(&r), NB__ACT_WAIT);
+        assert_int_equal(r.save_count, i); /* and it stays so in the memory */
+        assert_int_equal(nb__session_budget_used(r.session, r.now_ns), 0);
+    }
+    assert_int_equal(wait_next(&r), NB__ACT_APPROVE);
+    nb__session_on_approved(r.session, "key", r.now_ns);
+    assert_int_equal(next(&r), NB__ACT_CONNECT);
+    nb__session_on_unreached(r.session); /* KIS saw its approval */
+    nb__session_on_closed(r.session, "refused", r.now_ns);
+    assert_int_equal(nb__session_budget_used(r.session, r.now_ns), 1);
+    rig_close(&r);
+}
+
 static void waits_and_rows_are_remembered(void **state)
 {
     (void)state;
@@ -491,6 +516,7 @@ int main(void)
         cmocka_unit_test(an_approval_ends_the_row_of_lock_outs),
         cmocka_unit_test(in_use_waits_grow_to_ten_minutes_and_fall_back),
         cmocka_unit_test(fifty_restarts_in_a_minute_are_four_attempts),
+        cmocka_unit_test(what_reached_nobody_costs_budget_only_over_a_crash),
         cmocka_unit_test(waits_and_rows_are_remembered),
         cmocka_unit_test(clock_steps_do_no_harm),
         cmocka_unit_test(a_far_future_wait_is_the_longest_at_most),
