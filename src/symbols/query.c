@@ -295,10 +295,10 @@ static nb_span next_word(nb_span *rest)
 bool nb__query_parse(const nb__symbols *symbols, nb_span words, nb__query *query)
 {
     *query = (nb__query){0};
-    for (;;) {
+    while (words.size_bytes > 0) {
         nb_span text = next_word(&words);
         if (text.size_bytes == 0)
-            return true;
+            break;
         if (query->word_count == NB__QUERY_WORDS_MAX || text.size_bytes > NB__QUERY_WORD_MAX ||
             memchr(text.data, '\0', text.size_bytes) != NULL)
             return false;
@@ -310,4 +310,5 @@ bool nb__query_parse(const nb__symbols *symbols, nb_span words, nb__query *query
         for (size_t i = 0; i < word->piece_count; i++)
             query->says_mini |= word->pieces[i].kind == NB__PIECE_MINI;
     }
+    return true;
 }

@@ -108,6 +108,7 @@ static void no_words_are_all_rows_and_max_is_kept(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_ptr_equal(out[i], nb__symbols_at(symbols, i));
     assert_null(out[3]);
+    assert_int_equal(nb__symbols_search(symbols, (nb_span){0}, NULL, 0), master.count);
     assert_int_equal(nb__symbols_search(symbols, NB__SPAN("call"), NULL, 0), 11);
     assert_int_equal(nb__symbols_search(symbols, NB__SPAN("call\0put"), NULL, 0), 0);
     nb__symbols_free(symbols);
