@@ -567,11 +567,9 @@ void nb__slots_new_night(nb__slots *slots)
     for (uint32_t topic = 0; topic < slots->topics_max; topic++) {
         nb__slot_entry *entry = &slots->entries[topic];
         entry->unanswered = 0;
-        if (!entry->is_banned)
-            continue;
-        entry->is_banned = entry->is_rejected = false;
-        refresh(slots, topic);
+        entry->is_banned = false;
     }
+    forgive(slots);
     slots->house_ns = slots->due_ns = INT64_MIN;
 }
 
