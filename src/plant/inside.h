@@ -23,6 +23,8 @@ struct nb__plant {
     uint32_t feed_count;
     nb__plan *plan;
     nb__masters masters;
+    nb__master traded; /* of those rows the ones whose last day is after over_date; the plan's */
+    int over_date;
     nb__codes codes;
     nb__keeper keeper;
     nb__topics *topics;

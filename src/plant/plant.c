@@ -193,6 +193,17 @@ static void stir_all(nb__plant *plant)
         nb__feed_stir(&plant->feeds[i]);
 }
 
+/* The last day that is over, by the session's clock: a series trades until 15:20 of its last day
+ * (KRX). */
+static int over_date_of(const nb__plant *plant)
+{
+    int64_t session_ns = nb__session_clock_at(&plant->clock, nb__loop_real_ns(plant->loop));
+    nb__civil now = nb__kst_civil(session_ns);
+    return now.hhmmss >= 152000 ? now.date : nb__date_add(now.date, -1);
+}
+
+static void masters_loaded(void *self);
+
 static void follow(nb__plant *plant)
 {
     int64_t now_ns = nb__loop_mono_ns(plant->loop);
@@ -202,6 +213,8 @@ static void follow(nb__plant *plant)
         nb__timer_set(plant->loop, &plant->plan_timer, plant->plan_look_ns);
         return;
     }
+    if (plant->traded.count > 0 && plant->over_date != over_date_of(plant))
+        masters_loaded(plant); /* another day: other series are over */
     plant->has_news = false;
     plant->plan_look_ns = now_ns + PLAN_LOOK_NS;
     int64_t due_ns = nb__plan_follow(plant->plan, plant->books, now_ns);
@@ -237,9 +250,31 @@ static void check_wanted_codes(nb__plant *plant)
             check_code(plant, row.topic);
 }
 
-static void set_atm_code(nb__plant *plant)
+/* The plan chooses from what still trades; which codes exist is another matter. */
+static bool is_over(const nb__plant *plant, const nb__instrument *row)
+{
+    bool is_sure;
+    int last_date = nb__expiry_date(plant->calendar, row, &is_sure);
+    return last_date != 0 && last_date <= plant->over_date;
+}
+
+static void select_traded(nb__plant *plant)
 {
     const nb__master *master = plant->masters.master;
+    nb__instrument *rows = calloc(master->count, sizeof *rows);
+    size_t count = 0;
+    for (size_t i = 0; rows != NULL && i < master->count; i++)
+        if (!is_over(plant, &master->rows[i]))
+            rows[count++] = master->rows[i];
+    nb__master before = plant->traded;
+    plant->traded = (nb__master){.rows = rows, .count = count, .capacity = master->count};
+    nb__plan_set_master(plant->plan, &plant->traded, nb__loop_mono_ns(plant->loop));
+    nb__master_fini(&before);
+}
+
+static void set_atm_code(nb__plant *plant)
+{
+    const nb__master *master = &plant->traded;
     const nb__instrument **rows = calloc(master->count, sizeof(const nb__instrument *));
     size_t count = rows == NULL ? 0 : nb__nearest(master, rows);
     plant->atm_code[0] = '\0';
@@ -252,7 +287,8 @@ static void set_atm_code(nb__plant *plant)
 static void masters_loaded(void *self)
 {
     nb__plant *plant = self;
-    nb__plan_set_master(plant->plan, plant->masters.master, nb__loop_mono_ns(plant->loop));
+    plant->over_date = over_date_of(plant);
+    select_traded(plant);
     set_atm_code(plant);
     plant->refusals_told = 0; /* another night's codes */
     check_wanted_codes(plant);
@@ -407,6 +443,7 @@ void nb__plant_close(nb__plant *plant)
     nb__timer_cancel(plant->loop, &plant->loss_timer);
     nb__keeper_close(&plant->keeper);
     nb__plan_free(plant->plan);
+    nb__master_fini(&plant->traded);
     nb__masters_fini(&plant->masters);
     for (uint32_t i = 0; i < plant->feed_count; i++)
         nb__feed_close(&plant->feeds[i]);

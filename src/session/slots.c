@@ -567,6 +567,7 @@ void nb__slots_new_night(nb__slots *slots)
     for (uint32_t topic = 0; topic < slots->topics_max; topic++) {
         nb__slot_entry *entry = &slots->entries[topic];
         entry->unanswered = 0;
+        entry->is_rejected |= entry->is_banned && is_wanted(entry); /* until it has a slot */
         entry->is_banned = false;
     }
     forgive(slots);

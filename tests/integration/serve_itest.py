@@ -59,6 +59,15 @@ def test_own_keys_leave_slots_and_yield_to_clients():
         assert "nightbook_plan_window_yields_total 36\n" in server.http("GET", "/metrics")[2].decode()
 
 
+def test_a_window_is_never_on_a_series_that_is_over():
+    # Monday's weekly ends on Monday at 15:20: in the night from Monday to Tuesday it trades no more
+    for at, is_listed in (("2026-11-20T18:00:00+09:00", True), ("2026-11-23T18:00:00+09:00", False)):
+        with Server("sim", "--at", at) as sim, Server("serve", "--feed", sim.url, "--window", "nearest:3") as server:
+            wait_for("a window", lambda: states(server).get("confirmed", 0) > 10)
+            names = [row["name"] for row in server.json("/v1/slots")["slots"]]
+            assert all(name.startswith("위클리M ") == is_listed for name in names), names
+
+
 def test_a_feed_with_fewer_slots_than_told_still_serves_clients():
     with Server("sim", "--registrations", "10") as sim, Server("serve", "--feed", sim.url) as server:
         wait_for("10 own keys", lambda: states(server).get("confirmed") == 10)
