@@ -97,6 +97,8 @@ static nb_err run(nb__serve *s, nb_error *error)
 /* Close frames to all, and a moment for them to leave. */
 static void say_goodbye(nb__serve *s)
 {
+    if (s->configuration.feed == NB__CHOICE_KIS)
+        nb__log(NB__LOG_INFO, "serve", "ended by a signal");
     nb__gateway_shutdown(s->gateway);
     nb__plant_shutdown(s->plant);
     int64_t until_ns = nb__clock_mono_ns() + GOODBYE_NS;

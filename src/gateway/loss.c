@@ -52,7 +52,7 @@ static void lose(nb__gateway *g, int64_t down_ns)
 
 void loss_check(nb__gateway *g)
 {
-    if (g->config.on_loss_ns == INT64_MAX)
+    if (g->config.on_loss_ns == INT64_MAX || g->is_shut)
         return;
     int64_t down_ns = nb__plant_down_ns(g->plant);
     if (g->is_lost) {

@@ -60,6 +60,7 @@ struct nb__feed {
     char name[300];    /**< label; the url when it has none */
     char url[300];     /**< ws://HOST:PORT */
     /* tell.c */
+    bool is_up_told, is_full_told;
     char logged[256];   /**< the cause last told, so that a server which stays away is told once */
     const char *advice; /**< what the user can do about the approval; NULL */
     int64_t up_since_ns, lost_since_ns; /**< NB_TIME_UNDEF: not lost */
@@ -102,6 +103,8 @@ void nb__tell_link(nb__feed *feed, bool is_up);
 /** After a pump: a wait and its cause, and what is worth a notice. */
 void nb__tell_state(nb__feed *feed);
 void nb__tell_registration(nb__feed *feed, uint32_t topic);
+/** OPSP0008 below the 41. */
+void nb__tell_full(nb__feed *feed);
 /** Lost for over a minute, or back for good? @return when to look again. */
 int64_t nb__tell_loss(nb__feed *feed);
 

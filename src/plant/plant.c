@@ -85,6 +85,8 @@ static void feed_control(void *self, nb__feed *feed, bool is_known, int64_t recv
     plant->has_news = true; /* an answer may have freed a slot */
     if (kind == NB__SERVER_ANSWER && answer->code == NB__OPSP_UNSUBSCRIBED)
         end_book(plant, answer);
+    if (kind == NB__SERVER_ANSWER && answer->code == NB__OPSP_MAX_OVER)
+        nb__tell_full(feed);
     nb__keeper_control(&plant->keeper, feed->index, kind, answer, recv_ns);
 }
 
@@ -217,6 +219,9 @@ static void follow(nb__plant *plant)
         masters_loaded(plant); /* another day: other series are over */
     plant->has_news = false;
     plant->plan_look_ns = now_ns + PLAN_LOOK_NS;
+    for (uint32_t i = 0; i < plant->feed_count; i++)
+        nb__session_retell(plant->feeds[i].session, now_ns);
+    compose_reason(plant);
     int64_t due_ns = nb__plan_follow(plant->plan, plant->books, now_ns);
     plant->plan_due_ns = due_ns < now_ns + PLAN_REST_NS ? due_ns : now_ns + PLAN_REST_NS;
     nb__timer_set(plant->loop, &plant->plan_timer, plant->plan_due_ns);

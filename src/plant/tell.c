@@ -18,11 +18,12 @@ static void notice(nb__feed *feed, nb__notice_kind kind, const char *detail)
 
 /* ---- the link ---- */
 
-/* Only what was told as down is told as up. */
+/* What was told as down is told as up, and of an appkey the first time too. */
 static void tell_up(nb__feed *feed)
 {
-    if (feed->logged[0] == '\0')
+    if (feed->logged[0] == '\0' && (feed->is_up_told || !feed->is_live))
         return;
+    feed->is_up_told = true;
     feed->logged[0] = '\0';
     nb__log(NB__LOG_INFO, "feed", "the link to %s is up (%s)", feed->name,
             nb__feed_kind_banner(feed->clock.kind));
@@ -32,7 +33,7 @@ void nb__tell_link(nb__feed *feed, bool is_up)
 {
     int64_t now_ns = nb__feed_now_ns(feed);
     feed->is_up = is_up;
-    feed->is_accepted = false;
+    feed->is_accepted = feed->is_full_told = false;
     if (is_up) {
         feed->up_since_ns = now_ns;
         if (!feed->is_in_use_told)
@@ -50,6 +51,25 @@ void nb__tell_registration(nb__feed *feed, uint32_t topic)
     feed->is_accepted = feed->is_up;
     if (feed->is_up)
         tell_up(feed);
+}
+
+void nb__tell_full(nb__feed *feed)
+{
+    char words[200];
+    uint32_t has = nb__session_slots_used(feed->session);
+    uint32_t max = nb__session_config_of(feed->session)->registrations_max;
+    if (feed->is_full_told || has >= max)
+        return;
+    feed->is_full_told = true;
+    snprintf(words, sizeof words,
+             "OPSP0008 MAX SUBSCRIBE OVER: only %u of %u registrations are had", (unsigned)has,
+             (unsigned)max);
+    nb__log(
+        NB__LOG_WARN, "feed",
+        "%s: %s\n"
+        "KIS may still count an old session; more are tried from time to time, pinned keys first",
+        feed->name, words);
+    notice(feed, NB__NOTICE_REFUSED, words);
 }
 
 /* ---- waits ---- */
