@@ -8,6 +8,7 @@
 #define PATIENCE_NS (15 * NB__NS_PER_S) /* for each step */
 #define LISTEN_NS (25 * NB__NS_PER_S)   /* PINGPONG comes after 10–20 s without data */
 #define TURN_MS 50
+#define OFFSET_WARN_S 2
 
 static const nb__session *session_of(const nb__doctor *doctor)
 {
@@ -185,11 +186,31 @@ static void check_silence(nb__doctor *doctor)
                        "none in %d s although the night is open", (int)(LISTEN_NS / NB__NS_PER_S));
 }
 
+/* KIS's own clock, as the feed has it: to the second, heard just now. */
+static void say_pingpong(nb__doctor *doctor)
+{
+    int64_t said_ns = nb__session_pingpong_time(session_of(doctor));
+    int64_t offset_s = (nb__clock_real_ns() - said_ns) / NB__NS_PER_S;
+    bool is_apart = offset_s > OFFSET_WARN_S || offset_s < -OFFSET_WARN_S;
+    if (said_ns == NB_TIME_UNDEF)
+        nb__doctor_say(doctor, NB__VERDICT_WARN, "pingpong", NULL,
+                       "heard and answered; its datetime is none");
+    else if (doctor->serve.configuration.is_builtin || !is_apart)
+        nb__doctor_say(doctor, is_apart ? NB__VERDICT_WARN : NB__VERDICT_OK, "pingpong",
+                       is_apart ? "set this machine's clock: sudo timedatectl set-ntp true" : NULL,
+                       "heard and answered; this clock is %lld s %s its datetime",
+                       (long long)(offset_s < 0 ? -offset_s : offset_s),
+                       offset_s < 0 ? "behind" : "ahead of");
+    else
+        nb__doctor_say(doctor, NB__VERDICT_OK, "pingpong", NULL,
+                       "heard and answered; its datetime is a look-alike's own");
+}
+
 static void check_life(nb__doctor *doctor)
 {
     bool is_pinged = wait_for(doctor, is_heard, LISTEN_NS);
     if (is_pinged)
-        nb__doctor_say(doctor, NB__VERDICT_OK, "pingpong", NULL, "heard and answered");
+        say_pingpong(doctor);
     else if (nb__session_state_of(session_of(doctor)) != NB__SESSION_UP)
         fail_by_reason(doctor, "pingpong", "the link did not hold");
     else if (nb__plant_count(doctor->serve.plant)->frames > 0)

@@ -212,3 +212,21 @@ size_t nb__pingpong_print(char out[64], int64_t utc_ns)
                         now.date, now.hhmmss);
     return size > 0 && size < 64 ? (size_t)size : 0;
 }
+
+int64_t nb__pingpong_time(nb_span text)
+{
+    static const char name[] = "\"datetime\"";
+    const char *at = memmem(text.data, text.size_bytes, name, sizeof name - 1);
+    uint64_t digits;
+    if (at == NULL)
+        return NB_TIME_UNDEF;
+    const char *end = text.data + text.size_bytes;
+    for (at += sizeof name - 1; at < end && (*at == ' ' || *at == ':' || *at == '"');)
+        at++;
+    if (end - at < 15 || at[14] != '"' || !nb__span_to_u64((nb_span){at, 14}, &digits))
+        return NB_TIME_UNDEF;
+    int date = (int)(digits / 1000000), hhmmss = (int)(digits % 1000000);
+    bool is_time = nb__date_is_valid(date) && hhmmss / 10000 < 24 && hhmmss / 100 % 100 < 60 &&
+                   hhmmss % 100 < 60;
+    return is_time ? nb__kst_ns(date, hhmmss) : NB_TIME_UNDEF;
+}

@@ -188,6 +188,8 @@ void nb__answer_print_as(const nb__answer *answer, const nb__topic *topic, const
 /** `{"header":{"tr_id":"PINGPONG","datetime":"20231004160455"}}`, KST, 59 bytes. `out` holds 64
  * bytes. */
 size_t nb__pingpong_print(char out[64], int64_t utc_ns);
+/** Its datetime, UTC ns; NB_TIME_UNDEF: there is none, or it is no time. */
+int64_t nb__pingpong_time(nb_span text);
 
 /** Body of POST /oauth2/Approval. */
 void nb__approval_request_print(const char *appkey, const char *secret, nb__text *out);

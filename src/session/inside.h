@@ -34,12 +34,13 @@ struct nb__session {
     int failures;                        /* in a row, for the back-off */
     bool is_reissued; /* a fresh approval key has been tried and no registration went through since
                        */
-    bool is_straggler_due; /* a request was sent twice and answered once */
-    bool is_retry_now;     /* the next wait is none */
-    bool is_action_due;    /* APPROVE or CONNECT of this state is not given out yet */
-    bool is_attempt_seen;  /* by a server: its approval came */
-    bool is_attempt_new;   /* nothing of the attempt is given out yet */
-    bool is_key_good;      /* the next connection may use the key that we have */
+    bool is_straggler_due;    /* a request was sent twice and answered once */
+    bool is_retry_now;        /* the next wait is none */
+    bool is_action_due;       /* APPROVE or CONNECT of this state is not given out yet */
+    int64_t pingpong_time_ns; /* as the last one says; NB_TIME_UNDEF */
+    bool is_attempt_seen;     /* by a server: its approval came */
+    bool is_attempt_new;      /* nothing of the attempt is given out yet */
+    bool is_key_good;         /* the next connection may use the key that we have */
     bool is_save_due;
     bool is_resting; /* no link is wanted; what is under way ends first */
     bool is_closing, is_close_due;

@@ -187,6 +187,7 @@ static void on_answer(nb__session *session, const nb__answer *answer, int64_t no
 static void on_pingpong(nb__session *session, nb_span text)
 {
     session->counters.pingpongs++;
+    session->pingpong_time_ns = nb__pingpong_time(text);
     if (text.size_bytes > sizeof session->echo)
         return;
     memcpy(session->echo, text.data, text.size_bytes);
@@ -396,6 +397,11 @@ int64_t nb__session_down_since_ns(const nb__session *session)
 nb__session_state nb__session_state_of(const nb__session *session)
 {
     return session->state;
+}
+
+int64_t nb__session_pingpong_time(const nb__session *session)
+{
+    return session->counters.pingpongs > 0 ? session->pingpong_time_ns : NB_TIME_UNDEF;
 }
 
 const char *nb__session_reason(const nb__session *session)

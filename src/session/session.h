@@ -187,6 +187,9 @@ nb__session_state nb__session_state_of(const nb__session *session);
 const nb__session_config *nb__session_config_of(const nb__session *session);
 /** Why the link is down and what is waited for, for people; "" when up. */
 const char *nb__session_reason(const nb__session *session);
+/** What the server's last PINGPONG said of the time, UTC ns, to the second; NB_TIME_UNDEF: nothing.
+ */
+int64_t nb__session_pingpong_time(const nb__session *session);
 /** Put the reason into words again: a time that it names ("next try in 312 s") goes on. */
 void nb__session_retell(nb__session *session, int64_t now_ns);
 /** When the link went down (or the session began or woke); meaningless while up or resting. */

@@ -234,6 +234,18 @@ static void pingpong_is_known_by_its_tr_id_alone(void **state)
     char out[64];
     assert_int_equal(nb__pingpong_print(out, nb__kst_ns(20231004, 160455)), 59);
     assert_string_equal(out, pingpong_line);
+    assert_int_equal(nb__pingpong_time(nb__span(pingpong_line)), nb__kst_ns(20231004, 160455));
+    assert_int_equal(nb__pingpong_time(NB__SPAN("{\"datetime\" : \"20231004160455\"}")),
+                     nb__kst_ns(20231004, 160455));
+    static const char *const none[] = {"",
+                                       "{}",
+                                       "\"datetime\"",
+                                       "\"datetime\":\"2023100416045",
+                                       "\"datetime\":\"20231304160455\"",
+                                       "\"datetime\":\"20231004246055\"",
+                                       "\"datetime\":\"2023100416045x\""};
+    for (size_t i = 0; i < NB__COUNT_OF(none); i++)
+        assert_int_equal(nb__pingpong_time(nb__span(none[i])), NB_TIME_UNDEF);
 }
 
 /* ---- answers ---- */
