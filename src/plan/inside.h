@@ -103,7 +103,7 @@ struct nb__plan {
     const nb__master *master;
     nb__symbols *symbols;
     window windows[NB__PLAN_WINDOWS_MAX];
-    uint32_t window_count;
+    uint8_t window_count;
     bool has_front; /* also the front night future */
     const nb__instrument *front;
     uint32_t reserve;

@@ -10,7 +10,7 @@ static void take_config(nb__plan *plan, const nb__plan_config *config)
 {
     plan->config = *config;
     plan->reserve = config->nearest_max > 0 ? 0 : config->reserve;
-    plan->window_count = config->nearest_max > 0 ? 0 : config->window_count;
+    plan->window_count = (uint8_t)(config->nearest_max > 0 ? 0 : config->window_count);
     memcpy(plan->config.windows, config->windows, sizeof plan->config.windows);
     if (config->window_count == 0 && config->pinned_count == 0 && config->nearest_max == 0) {
         plan->has_front = true;

@@ -215,7 +215,7 @@ static void follow(nb__plant *plant)
         nb__timer_set(plant->loop, &plant->plan_timer, plant->plan_look_ns);
         return;
     }
-    if (plant->traded.count > 0 && plant->over_date != over_date_of(plant))
+    if (plant->traded.capacity > 0 && plant->over_date != over_date_of(plant))
         masters_loaded(plant); /* another day: other series are over */
     plant->has_news = false;
     plant->plan_look_ns = now_ns + PLAN_LOOK_NS;
@@ -266,7 +266,7 @@ static bool is_over(const nb__plant *plant, const nb__instrument *row)
 static void select_traded(nb__plant *plant)
 {
     const nb__master *master = plant->masters.master;
-    nb__instrument *rows = calloc(master->count, sizeof *rows);
+    nb__instrument *rows = calloc(master->count + 1, sizeof *rows);
     size_t count = 0;
     for (size_t i = 0; rows != NULL && i < master->count; i++)
         if (!is_over(plant, &master->rows[i]))
@@ -280,7 +280,7 @@ static void select_traded(nb__plant *plant)
 static void set_atm_code(nb__plant *plant)
 {
     const nb__master *master = &plant->traded;
-    const nb__instrument **rows = calloc(master->count, sizeof(const nb__instrument *));
+    const nb__instrument **rows = calloc(master->count + 1, sizeof(const nb__instrument *));
     size_t count = rows == NULL ? 0 : nb__nearest(master, rows);
     plant->atm_code[0] = '\0';
     for (size_t i = 0; i < count && plant->atm_code[0] == '\0'; i++)

@@ -63,7 +63,7 @@ void nb__http_date_print(char out[NB__HTTP_DATE_SIZE], int64_t utc_ns)
     if (utc_ns < 0)
         return;
     /* the calendar is Korea's: nine hours earlier it reads as UTC's */
-    nb__civil at = nb__kst_civil(utc_ns - 9 * 3600 * NB__NS_PER_S);
+    nb__civil at = nb__kst_civil(utc_ns - NB__KST_OFFSET_NS);
     snprintf(out, NB__HTTP_DATE_SIZE, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[at.weekday],
              at.date % 100, months[at.date / 100 % 100 - 1], at.date / 10000, at.hhmmss / 10000,
              at.hhmmss / 100 % 100, at.hhmmss % 100);
