@@ -29,13 +29,15 @@ CONNECTS, WINDOW_S = 4, 10  # the budget, ten session minutes
 LAG_S = 5 if os.environ.get("NB_SANITIZE") else 2  # from the relay to a client's list, on a busy machine
 
 # from second to second of a round (None: it strikes once); the long run repeats the round
-FAULTS = [(2, 5, "extra-fields:2"), (3, 8, "burst:20,every=5"), (4, 7, "blanks:every=7"), (6, None, "eof"),
+FAULTS = [(0, 40, "ping-close"), (2, 5, "extra-fields:2"), (3, 8, "burst:20,every=5"), (4, 7, "blanks:every=7"), (6, None, "eof"),
           (7, 12, "answer-late:300ms"), (8, 12, "not-utf8:every=20"), (10, 14, "fragments:3,every=3"),
           (12, 15, "middle-field:every=40"), (13, 18, "truncated:every=25"), (16, 17, "one-byte:every=50"),
           (17, None, "rst"), (18, 22, "garbage:every=30"), (20, 24, "answer-null:chance=0.5"),
           (21, 26, "latency:50ms,jitter=30ms"), (24, None, "silent"), (27, 30, "answer-missing:every=4"),
-          (29, None, "eof"), (29, 31, "bad-approval:first=1"), (32, 34, "answer-order:every=3"),
+          (29, None, "eof"), (29, 31, "bad-approval:first=1"), (28, 32, "approval-slow:500ms"), (32, 34, "answer-order:every=3"),
           (34, None, "half-open:lasts=3s"), (36, 38, "full:30"), (38, None, "friday-restart:1s")]
+# what is waited out for a minute and more, once each in the long run
+SELDOM = [(160, 162, "in-use:2s"), (300, 325, "hold:1s"), (440, 475, "approval-refused:EGW00133"), (600, 603, "full:12")]
 
 codecs.register_error("question", lambda error: ("?" * (error.end - error.start), error.end))
 
@@ -151,6 +153,7 @@ def fault_script():
         for at, until, fault in FAULTS:
             span = f"+{begin + at}s" if until is None else f"+{begin + at}s..+{begin + until}s"
             lines.append(f"{span} {fault}")
+    lines += [f"+{at}s..+{until}s {fault}" for at, until, fault in SELDOM if LONG]
     return "\n".join(lines) + "\n"
 
 
