@@ -116,7 +116,8 @@ static void fill(line *out, const json_t *row)
         set(out->cells[i], json_object_get(row, names[i]));
     char words[CELL_MAX];
     set(words, json_object_get(row, "msg1"));
-    add(out->cells[5], words[0] == '\0' ? "" : " ", words);
+    if (strcmp(out->cells[5], "OPSP0000") != 0) /* success needs no words */
+        add(out->cells[5], words[0] == '\0' ? "" : " ", words);
     add_near(out->cells[6], row);
 }
 
