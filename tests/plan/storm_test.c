@@ -113,7 +113,7 @@ static bool is_away(const storm *s, uint32_t session)
         is_any_up |= nb__session_state_of(s->r->sessions[i]) == NB__SESSION_UP;
     const nb__session *session_at = s->r->sessions[session];
     return is_any_up && nb__session_state_of(session_at) != NB__SESSION_UP &&
-           s->r->now_ns - nb__session_down_since_ns(session_at) >= 60 * S;
+           s->r->now_ns - nb__session_down_since_ns(session_at) >= 20 * S;
 }
 
 /* ---- the invariants ---- */

@@ -415,7 +415,8 @@ static void weeks_with_every_fault(void **state)
     (void)state;
     const char *one = getenv("NB_SEED");
     uint64_t first = one == NULL ? 1 : strtoull(one, NULL, 10);
-    uint64_t count = one != NULL ? 1 : getenv("NB_LONG") != NULL ? SEEDS_LONG : SEEDS;
+    const char *is_long = getenv("NB_LONG"); /* set and empty: no */
+    uint64_t count = one != NULL ? 1 : is_long != NULL && *is_long != '\0' ? SEEDS_LONG : SEEDS;
     for (uint64_t seed = first; seed < first + count; seed++) {
         seed_now = seed;
         run_seed(seed);
