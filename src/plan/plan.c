@@ -173,10 +173,7 @@ int64_t nb__plan_follow(nb__plan *plan, const nb__books *books, int64_t now_ns)
         (void)windows_apply(plan, true, now_ns);
         plan->round_ns = now_ns + plan->config.move_gap_ns;
     }
-    /* what an away session held is gone anyway: it waits for no round of the windows */
-    if (now_ns >= plan->move_ns && move_parked(plan, now_ns))
-        plan->move_ns = plan->round_ns = now_ns + plan->config.move_gap_ns;
-    else if (now_ns >= plan->round_ns && round_try(plan, now_ns))
+    if (now_ns >= plan->round_ns && (move_parked(plan, now_ns) || round_try(plan, now_ns)))
         plan->round_ns = now_ns + plan->config.move_gap_ns;
     seats_census(plan, now_ns);
     int64_t away_ns = next_away_ns(plan);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What nightbook itself changes upstream, each at most once in `move_gap_ns`:
+ * What nightbook itself changes upstream. All of it shares one gap: a round is held at most once in
+ * `move_gap_ns`, and a round is either
  *
- *     a move     the pinned and clients' topics of a session that is away go to one that is up; the
- *                next round waits a gap
- *     a round    one strike a window: a step towards the forward, or one strike grown, or two keys
- *                exchanged for nearer ones
+ *     the pinned and clients' topics of a session that is away, moved to one that is up, or
+ *     one strike a window: a step towards the forward, or one strike grown, or two keys exchanged
+ *     for nearer ones
  *
  * Pinned keys and clients' wishes wait for no round. A window key that yields to a client begins a
  * gap, so that a window never takes back at once what it gave.

@@ -29,7 +29,7 @@ typedef struct storm {
     double forward;
     bool is_marked;
     bool is_fill_ok; /* the next look may place windows anew */
-    int64_t changed_ns, moved_ns;
+    int64_t changed_ns;
     uint8_t home[TOPICS_MAX]; /* before a look: where what was held lived */
     bool was_window[TOPICS_MAX];
 } storm;
@@ -83,7 +83,7 @@ static storm *storm_open(uint64_t seed)
     static const char *const specs[] = {"nearest:8", "202612:3", "thu/nearest:4", "nearest:20"};
     for (uint64_t i = below(s, 4); i > 0; i--)
         window_spec(r, specs[below(s, NB__COUNT_OF(specs))]);
-    s->changed_ns = s->moved_ns = INT64_MIN / 2;
+    s->changed_ns = INT64_MIN / 2;
     rig_plan(r);
     make_master(s, 0);
     return s;
@@ -201,10 +201,8 @@ static void check_growth(storm *s, uint32_t windows_before)
         require(s, free_slots(s) >= r->config.reserve);
     if (grown + moved == 0 || s->is_fill_ok)
         return;
-    require(s, r->now_ns - (moved > 0 ? s->moved_ns : s->changed_ns) >= s->gap_ns);
+    require(s, r->now_ns - s->changed_ns >= s->gap_ns);
     require(s, grown == 0 || moved == 0);
-    if (moved > 0)
-        s->moved_ns = r->now_ns;
     uint32_t window_count = r->config.window_count;
     require(s, grown <= (window_count > 0 ? 2 * window_count : 3)); /* and the future, by default */
     s->changed_ns = r->now_ns;
