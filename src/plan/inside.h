@@ -19,7 +19,8 @@
 
 /* A session down for so long gives its topics away, as a rule before clients are closed for it. */
 #define PLAN_AWAY_NS (20 * NB__NS_PER_S)
-#define PLAN_ANSWER_NS (5 * NB__NS_PER_S)     /* a request in flight is answered … */
+#define PLAN_LOOK_NS (100 * NB__NS_PER_MS) /* books and sessions are looked at so often at most */
+#define PLAN_ANSWER_NS (5 * NB__NS_PER_S)  /* a request in flight is answered … */
 #define PLAN_GIVE_BACK_NS (30 * NB__NS_PER_S) /* … and a topic given back, or the link dropped */
 #define PLAN_STRIKES_MAX 200                  /* on each side */
 #define PLAN_NONE UINT32_MAX
