@@ -45,6 +45,8 @@ typedef enum nb_error_class {
     X(E_SCHEMA, -18, DATA, "the schema file is not valid")                                         \
     X(E_MASTER, -19, DATA, "the master file is not valid")                                         \
     X(E_CALENDAR, -20, DATA, "the holiday file is not valid")                                      \
+    X(E_JOURNAL, -22, DATA, "the recording is damaged")                                            \
+    X(E_VERSION, -23, DATA, "it was written by a newer nightbook")                                 \
     X(E_CONFIG, -21, CONFIG, "the configuration is not valid")                                     \
     X(E_PROTOCOL, -30, PEER, "the peer broke the protocol")                                        \
     X(E_REFUSED, -31, PEER, "the peer refused")                                                    \

@@ -282,6 +282,53 @@ void nb__appkey_hash(const char *appkey, char out[17]);
 nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t timeout_ns,
                      void (*done)(void *self, int status), void *self, nb_error *error);
 
+/* ---- disk: files that are written and read in parts (disk.c) ----
+ * Errors name the path and the system's reason; `*reason` (may be NULL) is the errno. */
+nb_err nb__disk_create(const char *path, int *fd, int *reason, nb_error *error); /**< new, 0600,
+                                                                                    append only */
+nb_err nb__disk_open(const char *path, int *fd, uint64_t *size_bytes, nb_error *error); /**< read */
+void nb__disk_close(int fd);
+/** All of it, or as much as went; `*written_bytes` always says how much. */
+nb_err nb__disk_write(int fd, nb_span bytes, size_t *written_bytes, int *reason, nb_error *error);
+nb_err nb__disk_truncate(int fd, uint64_t size_bytes, nb_error *error);
+nb_err nb__disk_sync(int fd, int *reason, nb_error *error); /**< fdatasync; blocks */
+/** `*read_bytes` less than asked for: the file ends there. */
+nb_err nb__disk_read_at(int fd, uint64_t offset_bytes, void *out, size_t size_bytes,
+                        size_t *read_bytes, nb_error *error);
+nb_err nb__disk_rename(const char *from, const char *to, nb_error *error);
+nb_err nb__disk_remove(const char *path, nb_error *error); /**< what is not there is removed */
+nb_err nb__disk_sync_directory(const char *path, nb_error *error);
+typedef struct nb__disk_entry {
+    const char *name; /**< valid during the call */
+    bool is_directory;
+    uint64_t size_bytes;
+    int64_t changed_ns; /**< UTC, last write */
+} nb__disk_entry;
+/** Each entry but . and .., in no order. @retval NB_E_NOT_FOUND  No such directory. */
+nb_err nb__disk_list(const char *path, void (*entry)(void *self, const nb__disk_entry *entry),
+                     void *self, nb_error *error);
+nb_err nb__disk_stat(const char *path, nb__disk_entry *out, nb_error *error); /**< name: `path` */
+nb_err nb__disk_space(const char *path, uint64_t *free_bytes, uint64_t *total_bytes,
+                      nb_error *error); /**< free for this user */
+/** Held until the descriptor closes, however that happens. @retval NB_E_BUSY  Another process; its
+ * pid in detail where it is known. */
+nb_err nb__disk_lock(const char *path, int *fd, nb_error *error);
+
+/* ---- worker: a helper thread for what waits for the disk (worker.c) ---- */
+typedef struct nb__worker nb__worker;
+/** Caller's; stays where it is until done() or nb__worker_free(). */
+typedef struct nb__job nb__job;
+struct nb__job {
+    void (*run)(nb__job *job);  /**< on the helper thread; touches nothing of the loop's */
+    void (*done)(nb__job *job); /**< on the loop, at a turn's end */
+    nb__job *next;              /**< private */
+};
+/** `name` for /proc and gdb, at most 15 bytes. */
+nb_err nb__worker_new(nb__loop *loop, const char *name, nb__worker **out, nb_error *error);
+void nb__worker_add(nb__worker *worker, nb__job *job); /**< in order, one at a time */
+/** Waits for the job that runs; those that wait are neither run nor done. */
+void nb__worker_free(nb__worker *worker);
+
 /* ---- files ---- */
 /** Write `path` whole or not at all: temporary name beside it, fsync, rename, fsync of the
  * directory. @retval NB_E_SYSTEM  What was there stays. */
