@@ -9,14 +9,6 @@ static rig *two(uint32_t registrations_max)
     return r;
 }
 
-static void begin(rig *r)
-{
-    rig_plan(r);
-    pump(r);
-    set_master(r);
-    run(r, S);
-}
-
 static void pinned_and_client_topics_move_at_the_next_round(void **state)
 {
     (void)state;

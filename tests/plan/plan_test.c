@@ -2,21 +2,6 @@
 /* Who gets a slot: pinned keys, clients, windows and the reserve, over one session and several. */
 #include "rig.h"
 
-static rig *usual(uint32_t session_count, uint32_t registrations_max)
-{
-    rig *r = rig_open(session_count, registrations_max);
-    usual_master(r);
-    return r;
-}
-
-static void begin(rig *r)
-{
-    rig_plan(r);
-    pump(r);
-    set_master(r);
-    run(r, S);
-}
-
 static void without_a_plan_the_future_and_the_money(void **state)
 {
     (void)state;

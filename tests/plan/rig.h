@@ -379,4 +379,20 @@ static inline void set_forward(rig *r, double points)
     quote(r, future(r), points - 0.05, points + 0.05);
 }
 
+static inline rig *usual(uint32_t session_count, uint32_t registrations_max)
+{
+    rig *r = rig_open(session_count, registrations_max);
+    usual_master(r);
+    return r;
+}
+
+/* The plan, its links and its master: a second later all is as it will be. */
+static inline void begin(rig *r)
+{
+    rig_plan(r);
+    pump(r);
+    set_master(r);
+    run(r, S);
+}
+
 #endif

@@ -2,21 +2,12 @@
 /* Where the money is, and how a window follows it: sources, hysteresis, pace. */
 #include "rig.h"
 
-static rig *usual(const char *spec)
+static rig *with_window(const char *spec)
 {
-    rig *r = rig_open(1, 41);
-    usual_master(r);
+    rig *r = usual(1, 41);
     if (spec != NULL)
         window_spec(r, spec);
     return r;
-}
-
-static void begin(rig *r)
-{
-    rig_plan(r);
-    pump(r);
-    set_master(r);
-    run(r, S);
 }
 
 static void expect_forward(rig *r, double points, const char *source)
@@ -50,7 +41,7 @@ static void until_settled(rig *r)
 static void the_future_comes_first_then_parity_then_the_mark(void **state)
 {
     (void)state;
-    rig *r = usual(NULL);
+    rig *r = with_window(NULL);
     begin(r);
     expect_forward(r, 1100, "master's mark");
     quote(r, option(r, 'C', 1100), 10, 10.5);
@@ -74,7 +65,7 @@ static void the_future_comes_first_then_parity_then_the_mark(void **state)
 static void a_future_that_is_not_subscribed_is_not_believed(void **state)
 {
     (void)state;
-    rig *r = usual("nearest:4");
+    rig *r = with_window("nearest:4");
     begin(r);
     set_forward(r, 1110);
     expect_forward(r, 1100, "master's mark");
@@ -87,7 +78,7 @@ static void a_future_that_is_not_subscribed_is_not_believed(void **state)
 static void parity_is_the_median_of_the_pairs_near_the_money(void **state)
 {
     (void)state;
-    rig *r = usual("nearest:4");
+    rig *r = with_window("nearest:4");
     begin(r);
     static const struct {
         double strike, call, put;
@@ -169,7 +160,7 @@ static void the_nearest_expiry_of_the_family(void **state)
 static void kosdaq_has_a_future_of_its_own_and_mini_has_not(void **state)
 {
     (void)state;
-    rig *r = usual("kosdaq150/nearest:1");
+    rig *r = with_window("kosdaq150/nearest:1");
     window_spec(r, "mini/nearest:1");
     add_chain(r, NB__PRODUCT_KOSDAQ150, "202612", 1400, 1600, 1500);
     add_chain(r, NB__PRODUCT_KOSPI200_MINI, "202612", 1000, 1200, 1100);
@@ -189,7 +180,7 @@ static void kosdaq_has_a_future_of_its_own_and_mini_has_not(void **state)
 static void a_key_of_two_windows_has_one_slot(void **state)
 {
     (void)state;
-    rig *r = usual("nearest:3");
+    rig *r = with_window("nearest:3");
     window_spec(r, "202612:5");
     begin(r);
     assert_int_equal(served_in_all(r), 22);
@@ -213,7 +204,7 @@ static void a_window_at_the_end_of_the_chain_is_shorter(void **state)
 static void a_window_moves_only_beyond_the_hysteresis(void **state)
 {
     (void)state;
-    rig *r = usual(NULL);
+    rig *r = with_window(NULL);
     begin(r);
     set_forward(r, 1101.875); /* three quarters of a step: not beyond */
     until_settled(r);
@@ -234,7 +225,7 @@ static void a_window_moves_only_beyond_the_hysteresis(void **state)
 static void a_window_moves_one_strike_a_gap(void **state)
 {
     (void)state;
-    rig *r = usual(NULL);
+    rig *r = with_window(NULL);
     begin(r);
     set_forward(r, 1120);
     uint64_t moves = 0, requests = r->servers[0].requests;
@@ -258,7 +249,7 @@ static void a_window_moves_one_strike_a_gap(void **state)
 static void a_shrunk_window_moves_too_and_stays_as_small(void **state)
 {
     (void)state;
-    rig *r = usual(NULL);
+    rig *r = with_window(NULL);
     begin(r);
     run(r, GAP);
     for (unsigned i = 0; i < 30; i++)
@@ -282,7 +273,7 @@ static void a_shrunk_window_moves_too_and_stays_as_small(void **state)
 static void a_window_stays_when_the_books_fall_silent(void **state)
 {
     (void)state;
-    rig *r = usual(NULL);
+    rig *r = with_window(NULL);
     begin(r);
     set_forward(r, 1110);
     until_settled(r);
@@ -299,7 +290,7 @@ static void a_window_stays_when_the_books_fall_silent(void **state)
 static void a_master_fetched_again_does_not_move_a_window(void **state)
 {
     (void)state;
-    rig *r = usual(NULL);
+    rig *r = with_window(NULL);
     begin(r);
     set_forward(r, 1110);
     until_settled(r);
@@ -314,7 +305,7 @@ static void a_master_fetched_again_does_not_move_a_window(void **state)
 static void following_is_cheap_and_says_when_to_come_back(void **state)
 {
     (void)state;
-    rig *r = usual(NULL);
+    rig *r = with_window(NULL);
     begin(r);
     run(r, 2 * GAP);
     r->now_ns += S;
