@@ -6,9 +6,9 @@
  * end. A line that cannot be read never stops the rest.
  */
 #include "cli/cli.h"
+#include "export/export.h"
 #include "lines.h"
 #include "log_line.h"
-#include "row.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>

@@ -8,9 +8,9 @@
  */
 #include "cli/cli.h"
 #include "client/client.h"
+#include "export/export.h"
 #include "kis/kis.h"
 #include "night/night.h"
-#include "row.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>

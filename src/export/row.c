@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A record as a row: its times and flags, and how it looks as JSON and CSV. Never invents a time.
  */
-#include "row.h"
+#include "export.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
