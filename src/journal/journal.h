@@ -44,7 +44,7 @@
  *     12  4  bytes of marks         24  8  XXH3-64 of the plain bytes
  *     32 56  a row a zstd frame: 8 recv min, 8 recv max, 8 session min, 8 session max (ns;
  * INT64_MAX and INT64_MIN where no line has a time), 8 first plain byte, 4 lines, 4 lines of kind
- *            frame, 8 reserved (0)
+ *            frame, 8 XXH3-64 of the zstd frame as it stands in the file
  *      …     the segment's start, connect and repair lines, as they stand, so that a reader who
  *            seeks knows its links
  *      …  8  XXH3-64 of all before
@@ -188,6 +188,27 @@ nb_err nb__journal_clock_parse(nb_span payload, int64_t *step_ns, nb_error *erro
 void nb__journal_stop_print(const char *reason, nb__text *out);
 void nb__journal_other_print(uint64_t size_bytes, nb__text *out);
 
+/* ---- links (links.c): whose a line is, and its session time; the same for packer and reader ----
+ */
+
+#define NB__JOURNAL_LINKS_MAX 256 /**< the one that came up longest ago is forgotten */
+/** Caller's memory, `{0}` is ready for use. */
+typedef struct nb__journal_links {
+    struct nb__journal_link_row *rows; /**< the link that came up last stands last */
+    size_t count, capacity, found_index;
+    bool is_live; /**< the start mark says so: without a link, receive time is session time */
+} nb__journal_links;
+void nb__journal_links_fini(nb__journal_links *links);
+/** Each line of a segment in order. A start mark forgets all, a connect mark names a link; other
+ * lines, and marks that do not parse, change nothing. @return false: no memory for a link. */
+bool nb__journal_links_note(nb__journal_links *links, const nb__journal_line *line);
+/** @return NULL: link 0, or its mark is lost. Valid until the next note. */
+const nb__journal_connect *nb__journal_links_find(nb__journal_links *links, uint32_t link);
+/** recv_ns by the clock of the line's link; of link 0 and of a link that is not known, by the clock
+ * of the link that came up last; where none did, recv_ns itself in a live journal, else
+ * NB_TIME_UNDEF. Note the line first. */
+int64_t nb__journal_links_session_ns(nb__journal_links *links, const nb__journal_line *line);
+
 /* ---- names (names.c) ---- */
 #define NB__JOURNAL_NAME_BYTES 24
 /** "20261123-000001"; numbers beyond six digits grow. */
@@ -252,11 +273,16 @@ void nb__journal_check_free(nb__journal_check *check);
 /* ---- pack (pack.c) ---- */
 
 typedef struct nb__pack nb__pack;
-nb__pack *nb__pack_new(int level, size_t frame_bytes); /**< 1–19; frame_bytes 0: 1 MiB */
-/** Plain bytes in order, in any pieces; finished frames are appended to `out`. @retval NB_E_MEMORY
- */
+#define NB__PACK_FRAME_BYTES ((size_t)1 << 20)
+/** Level 1–19; frame_bytes 0: 1 MiB; at most NB__JOURNAL_LINE_MAX. A longer line is a frame of its
+ * own. @return NULL: no memory. */
+nb__pack *nb__pack_new(int level, size_t frame_bytes);
+/** Plain bytes in order, in any pieces; finished frames are appended to `out`. Holds two frames or
+ * a longest line, and 56 bytes a frame. After an error the pack is of no use.
+ * @retval NB_E_MEMORY
+ * @retval NB_E_LIMIT  More frames or marks than an index holds: no segment of a recorder. */
 nb_err nb__pack_feed(nb__pack *pack, nb_span plain, nb__text *out, nb_error *error);
-/** The last frame, the index, the seek table. */
+/** The last frame, with a torn line if there is one; the index; the seek table. */
 nb_err nb__pack_end(nb__pack *pack, nb__text *out, nb_error *error);
 uint64_t nb__pack_plain_xxh3(const nb__pack *pack);
 uint64_t nb__pack_plain_size(const nb__pack *pack);
@@ -264,29 +290,39 @@ void nb__pack_free(nb__pack *pack);
 
 /* ---- packed (packed.c): read them ---- */
 
+#define NB__PACKED_PLAIN_MAX ((size_t)64 << 20) /**< of a zstd frame */
+#define NB__PACKED_ROWS_MAX ((size_t)1 << 20)
+#define NB__PACKED_MARKS_MAX ((size_t)16 << 20)
+
 typedef struct nb__packed_row {
     uint64_t packed_offset, packed_bytes; /**< in the file */
     uint64_t plain_offset, plain_bytes;
+    /** Without an index INT64_MIN and INT64_MAX: any time may be in it. Where no line has a time
+     * the other way round. */
     int64_t recv_min_ns, recv_max_ns, session_min_ns, session_max_ns;
-    uint32_t lines, frames;
+    uint32_t lines, frames; /**< lines with their end; of kind frame */
+    uint64_t packed_xxh3;
 } nb__packed_row;
+/** Caller's memory, `{0}` before its first use. */
 typedef struct nb__packed {
     nb__packed_row *rows;
     size_t row_count;
-    uint64_t plain_bytes, plain_xxh3;
-    char *marks; /**< start, connect and repair lines */
+    uint64_t plain_bytes, plain_xxh3; /**< the hash from the index only */
+    char *marks;                      /**< start, connect and repair lines */
     size_t marks_bytes;
     bool has_index; /**< false: only places are known */
 } nb__packed;
 #define NB__PACKED_FOOTER_BYTES 9
-/** From the file's last nine bytes: how many bytes at its end are the seek table's skippable frame.
- * @retval NB_E_FRAME  No seek table. */
+/** From the file's last nine bytes: how many bytes at its end are the seek table's skippable frame;
+ * at most 8 MiB. @retval NB_E_FRAME  No seek table of ours. */
 nb_err nb__packed_footer(nb_span footer, size_t *seek_table_bytes, nb_error *error);
 /** Rows from the seek table; `*index_bytes`: how many before it are the index (0: none).
- * @retval NB_E_FRAME  It contradicts itself or `file_bytes`. */
+ * @param out  Replaced on success, without an index.
+ * @retval NB_E_FRAME  It contradicts itself or `file_bytes`. @retval NB_E_MEMORY */
 nb_err nb__packed_seek_table(nb_span table, uint64_t file_bytes, nb__packed *out,
                              size_t *index_bytes, nb_error *error);
-/** @retval NB_E_FRAME  Damaged, or of other rows: `packed` stays as it was. */
+/** Fills times, counts, hashes and marks of those rows.
+ * @retval NB_E_FRAME  Damaged, or of other rows: `packed` stays as it was. @retval NB_E_MEMORY */
 nb_err nb__packed_index(nb__packed *packed, nb_span index, nb_error *error);
 void nb__packed_fini(nb__packed *packed);
 /** Without a seek table: the size of the zstd or skippable frame that begins here, of what is known
@@ -296,8 +332,11 @@ nb_err nb__packed_frame_size(nb_span bytes, size_t *size_bytes, bool *is_skippab
 
 typedef struct nb__unpack nb__unpack;
 nb__unpack *nb__unpack_new(void);
-/** One zstd frame. `plain` replaced. @retval NB_E_FRAME  Damaged. @retval NB_E_LIMIT  Over 64 MiB.
- */
+/** One whole zstd frame and nothing else. `plain` replaced, its memory used again; empty on
+ * failure. What zstd's checksum proves; whether the frame is the one that was packed, packed_xxh3
+ * says.
+ * @retval NB_E_FRAME  Damaged. @retval NB_E_LIMIT  Over 64 MiB of plain text.
+ * @retval NB_E_MEMORY */
 nb_err nb__unpack_frame(nb__unpack *unpack, nb_span packed, nb__text *plain, nb_error *error);
 void nb__unpack_free(nb__unpack *unpack);
 
