@@ -113,6 +113,21 @@ typedef struct nb__metric {
     bool is_gauge;
 } nb__metric;
 
+/* ---- histogram: how long things took, from nanoseconds to years, in 15 KiB (hist.c) ---- */
+
+#define NB__HIST_BUCKETS 1888
+/** Caller's memory; `{0}` is empty. */
+typedef struct nb__hist {
+    uint64_t counts[NB__HIST_BUCKETS];
+    uint64_t count;
+    int64_t max; /**< exact */
+} nb__hist;
+/** `count` times the same value; what is below 0 counts as 0. O(1). */
+void nb__hist_add(nb__hist *hist, int64_t value, uint64_t count);
+/** The least value that so many of a million are not above; 990 000 is p99. Never less than the
+ * truth, and less than 1/32 more; 1 000 000 is `max`. 0: empty. */
+int64_t nb__hist_quantile(const nb__hist *hist, uint32_t parts_per_million);
+
 /* ---- random numbers: seeded, repeatable, for jitter and simulation; never for secrets ---- */
 
 typedef struct nb__random {
@@ -145,6 +160,12 @@ void nb__log_set_form(nb__log_form form);
  * escapes are within it. At most 64: the first 32 stay, later ones (each night's keys) take turns.
  * Copies, wiped at exit. A second defence: no caller logs one. */
 void nb__log_hide(const char *secret);
+/** Hide them in `text` too, in place, as a line would: words of peers on their way to a file.
+ * @return how many were there. */
+size_t nb__log_hide_in(char *text);
+/** Whether any of them is within these bytes, which may be anything but are looked at only up to
+ * 64 KiB: beyond that the answer is yes. */
+bool nb__log_is_hidden_in(nb_span bytes);
 /**
  * One event. A second line, after '\n', is the hint: what happens next and what the reader can do.
  * At most 1 KiB, made printable. Rate-limited by the distinct-error rule: a warning or error whose

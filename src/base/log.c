@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define FORMATTED_MAX 8192 /* before secrets are hidden in it and it is cut */
+#define LOOKED_AT_MAX ((size_t)64 << 10)
 
 static nb__log_level least_level = NB__LOG_INFO;
 static nb__log_form log_form = NB__LOG_WORDS;
@@ -96,6 +97,29 @@ void nb__log_hide(const char *secret)
     watch_exit();
     log_secrets_add(&secrets, secret);
     pthread_mutex_unlock(&mutex);
+}
+
+size_t nb__log_hide_in(char *text)
+{
+    pthread_mutex_lock(&mutex);
+    size_t hidden = log_secrets_hide(&secrets, text);
+    pthread_mutex_unlock(&mutex);
+    return hidden;
+}
+
+bool nb__log_is_hidden_in(nb_span bytes)
+{
+    static char copy[LOOKED_AT_MAX + 1];
+    if (bytes.size_bytes > LOOKED_AT_MAX)
+        return true;
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < bytes.size_bytes; i++)
+        copy[i] = bytes.data[i] == '\0' ? ' ' : bytes.data[i];
+    copy[bytes.size_bytes] = '\0';
+    bool is_there = log_secrets_hide(&secrets, copy) > 0;
+    explicit_bzero(copy, bytes.size_bytes);
+    pthread_mutex_unlock(&mutex);
+    return is_there;
 }
 
 /* Hide first, then cut: half a secret at the end would not be known for one. */

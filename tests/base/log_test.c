@@ -323,6 +323,26 @@ static void no_cut_leaves_half_a_secret(void **state)
     assert_true(strlen(heard) < 2 * (LOG_SENTENCE_MAX + 100));
 }
 
+/* For what goes to a file instead of a line. */
+static void hidden_words_are_found_in_other_bytes(void **state)
+{
+    (void)state;
+    char words[] = "key sd+f/9= of sd\\/f", odd[] = "a\0sd+f/9=";
+    nb__log_hide("sd+f/9=");
+    assert_true(nb__log_is_hidden_in(nb__span("0|x sd+f\\/9= y")));
+    assert_true(nb__log_is_hidden_in((nb_span){odd, sizeof odd - 1}));
+    assert_false(nb__log_is_hidden_in(nb__span("0|H0EUASP0|001|sd+f/9")));
+    assert_false(nb__log_is_hidden_in((nb_span){"", 0}));
+    assert_int_equal(nb__log_hide_in(words), 1);
+    assert_string_equal(words, "key *** of sd\\/f");
+    char *huge = calloc(1, 70000);
+    assert_non_null(huge);
+    memset(huge, 'x', 65537);
+    assert_true(nb__log_is_hidden_in((nb_span){huge, 65537})); /* too long to look through */
+    assert_false(nb__log_is_hidden_in((nb_span){huge, 65536}));
+    free(huge);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +357,7 @@ int main(void)
         cmocka_unit_test(what_is_held_is_told_at_exit),
         cmocka_unit_test(the_journal_is_known_by_its_stream),
         cmocka_unit_test(no_cut_leaves_half_a_secret),
+        cmocka_unit_test(hidden_words_are_found_in_other_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
