@@ -141,6 +141,7 @@ static int spawn(pid_t *pid, const char *command, int input_fd)
     sigemptyset(&none);
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGPIPE);
+    sigaddset(&defaults, SIGXFSZ);
     sigaddset(&defaults, SIGINT);
     sigaddset(&defaults, SIGTERM);
     posix_spawn_file_actions_init(&actions);

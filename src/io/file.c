@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -281,6 +282,13 @@ bool nb__xdg_path(const char *what, char *out, size_t capacity_bytes)
         return size > 0 && (size_t)size < capacity_bytes;
     }
     return false;
+}
+
+void nb__host_name(char out[64])
+{
+    struct utsname about;
+    bool is_known = uname(&about) == 0 && about.nodename[0] != '\0';
+    snprintf(out, 64, "%.63s", is_known ? about.nodename : "?");
 }
 
 /* ---- random bytes ---- */

@@ -19,7 +19,8 @@ int64_t nb__clock_real_ns(void); /**< UTC */
 
 /* ---- the loop ---- */
 typedef struct nb__loop nb__loop;
-nb_err nb__loop_new(nb__loop **out, nb_error *error); /**< epoll; SIGPIPE is ignored from here on */
+nb_err nb__loop_new(nb__loop **out, nb_error *error); /**< epoll; SIGPIPE and SIGXFSZ are ignored
+                                                      from here on */
 void nb__loop_free(nb__loop *loop);
 nb_err nb__loop_run(nb__loop *loop);                  /**< until nb__loop_stop() */
 nb_err nb__loop_turn(nb__loop *loop, int timeout_ms); /**< one turn; -1 waits for ever */
@@ -286,7 +287,8 @@ nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t
  * Errors name the path and the system's reason; `*reason` (may be NULL) is the errno. */
 nb_err nb__disk_create(const char *path, int *fd, int *reason, nb_error *error); /**< new, 0600,
                                                                                     append only */
-nb_err nb__disk_open(const char *path, int *fd, uint64_t *size_bytes, nb_error *error); /**< read */
+/** For reading. @retval NB_E_NOT_FOUND */
+nb_err nb__disk_open(const char *path, int *fd, uint64_t *size_bytes, nb_error *error);
 void nb__disk_close(int fd);
 /** All of it, or as much as went; `*written_bytes` always says how much. */
 nb_err nb__disk_write(int fd, nb_span bytes, size_t *written_bytes, int *reason, nb_error *error);
@@ -308,6 +310,8 @@ typedef struct nb__disk_entry {
 nb_err nb__disk_list(const char *path, void (*entry)(void *self, const nb__disk_entry *entry),
                      void *self, nb_error *error);
 nb_err nb__disk_stat(const char *path, nb__disk_entry *out, nb_error *error); /**< name: `path` */
+/** Whether `path` still leads to this open file: it was not removed, moved or replaced. */
+bool nb__disk_is_at(int fd, const char *path);
 nb_err nb__disk_space(const char *path, uint64_t *free_bytes, uint64_t *total_bytes,
                       nb_error *error); /**< free for this user */
 /** Held until the descriptor closes, however that happens. @retval NB_E_BUSY  Another process; its
@@ -326,8 +330,14 @@ struct nb__job {
 /** `name` for /proc and gdb, at most 15 bytes. */
 nb_err nb__worker_new(nb__loop *loop, const char *name, nb__worker **out, nb_error *error);
 void nb__worker_add(nb__worker *worker, nb__job *job); /**< in order, one at a time */
-/** Waits for the job that runs; those that wait are neither run nor done. */
+/** From its next job on its thread yields to all others: nice 10, the disk only when it is idle. */
+void nb__worker_calm(nb__worker *worker);
+/** Waits for the job that runs; it and those that wait are not done(). May be called by a done().
+ */
 void nb__worker_free(nb__worker *worker);
+/** The same, waiting at most so long. @return false: the job runs on; it and all that it touches
+ * must stay where they are for ever. */
+bool nb__worker_leave(nb__worker *worker, int64_t timeout_ns);
 
 /* ---- files ---- */
 /** Write `path` whole or not at all: temporary name beside it, fsync, rename, fsync of the
@@ -358,6 +368,8 @@ nb_err nb__file_read_own(const char *path, size_t size_max, nb__text *out, nb_er
 bool nb__file_has_no_modes(const char *path);
 /** Read a whole file, "-" is stdin. @retval NB_E_SYSTEM  path and reason in detail. */
 nb_err nb__file_read(const char *path, size_t size_max, nb__text *out, nb_error *error);
+/** This machine's name, for files that travel; "?" when it has none. */
+void nb__host_name(char out[64]);
 /** Fill with bytes from the kernel's generator: keys, nonces, masks. */
 void nb__random_bytes(void *out, size_t size_bytes);
 

@@ -69,6 +69,7 @@ nb_err nb__loop_new(nb__loop **out, nb_error *error)
         return nb__fail(error, NB_E_SYSTEM, 0, "event loop: %s", strerrordesc_np(reason));
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of that write */
     loop->epoll_fd = epoll_fd;
     loop->read_buffer = read_buffer;
     loop->mono_ns = nb__clock_mono_ns();
