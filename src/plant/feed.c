@@ -57,6 +57,14 @@ static bool is_unreached(const nb_error *error)
     return error->code == NB_E_SYSTEM || error->code == NB_E_REFUSED;
 }
 
+void nb__feed_approval_unasked(nb__feed *feed, const nb_error *failure)
+{
+    if (is_unreached(failure))
+        nb__session_on_unreached(feed->session);
+    nb__session_on_approval_failed(feed->session, NB__APPROVAL_RETRY, failure->detail,
+                                   nb__feed_now_ns(feed));
+}
+
 void nb__feed_on_approval(nb__feed *feed, int status, nb_span body, const nb_error *failure)
 {
     if (status == 0 && is_unreached(failure))
@@ -98,8 +106,7 @@ static void ask_approval(nb__feed *feed)
                                                   approval_done, feed, &feed->approval, &error);
     nb__text_fini(&body);
     if (err != NB_OK)
-        nb__session_on_approval_failed(feed->session, NB__APPROVAL_RETRY, error.detail,
-                                       nb__feed_now_ns(feed));
+        nb__feed_approval_unasked(feed, &error);
 }
 
 /* ---- the link ---- */
@@ -146,7 +153,7 @@ static void link_message(void *self, const nb__ws_event *event, int64_t recv_ns)
         return;
     }
     bool is_known = nb__session_count(feed->session)->answers_unknown == unknown;
-    feed->handler.control(feed->handler.self, feed, is_known, recv_ns);
+    feed->handler.control(feed->handler.self, feed, event->payload, is_known, recv_ns);
     nb__feed_pump(feed);
 }
 
@@ -179,8 +186,11 @@ static void open_link(nb__feed *feed)
     nb__link_options options = feed->is_live ? nb__live_link_options(feed) : (nb__link_options){0};
     options.timeout_ns = TIMEOUT_NS;
     nb_error error = {0};
-    if (nb__link_open(feed->loop, &feed->address, &options, &handler, &feed->link, &error) != NB_OK)
-        nb__session_on_closed(feed->session, error.detail, nb__feed_now_ns(feed));
+    if (nb__link_open(feed->loop, &feed->address, &options, &handler, &feed->link, &error) == NB_OK)
+        return;
+    if (is_unreached(&error))
+        nb__session_on_unreached(feed->session);
+    nb__session_on_closed(feed->session, error.detail, nb__feed_now_ns(feed));
 }
 
 /* ---- what the session asks for ---- */

@@ -16,8 +16,8 @@ typedef struct nb__feed nb__feed;
 typedef struct nb__feed_handler {
     void *self;
     void (*message)(void *self, nb__feed *feed, char *text, size_t size_bytes, int64_t recv_ns);
-    /** A control message, dealt with: nb__session_heard(). */
-    void (*control)(void *self, nb__feed *feed, bool is_known, int64_t recv_ns);
+    /** A control message, dealt with: nb__session_heard(). `text` may hold secrets. */
+    void (*control)(void *self, nb__feed *feed, nb_span text, bool is_known, int64_t recv_ns);
     /** The link went up (the clock that its server states is feed->clock) or down (`reason`). */
     void (*link)(void *self, nb__feed *feed, bool is_up, const char *reason);
     void (*registration)(void *self, nb__feed *feed, uint32_t topic);
@@ -82,6 +82,8 @@ void nb__feed_stir(nb__feed *feed);
 void nb__feed_pump(nb__feed *feed);
 /** An approval answer (status 0: none, `failure` says why) goes to the session. */
 void nb__feed_on_approval(nb__feed *feed, int status, nb_span body, const nb_error *failure);
+/** The question could not even be sent. */
+void nb__feed_approval_unasked(nb__feed *feed, const nb_error *failure);
 int64_t nb__feed_now_ns(const nb__feed *feed);
 
 /* ---- feed_live.c ---- */

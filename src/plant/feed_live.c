@@ -42,8 +42,7 @@ void nb__live_ask_approval(nb__feed *feed)
         explicit_bzero(body.data, body.capacity_bytes);
     nb__text_fini(&body);
     if (err != NB_OK)
-        nb__session_on_approval_failed(feed->session, NB__APPROVAL_RETRY, error.detail,
-                                       nb__feed_now_ns(feed));
+        nb__feed_approval_unasked(feed, &error);
 }
 
 /* A numeric ops_address was written down by the user, for a hosts file that points KIS's name here

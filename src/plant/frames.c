@@ -61,13 +61,12 @@ static void tell_drift(nb__plant *plant, const nb__plant_frame *frame, const nb_
     if (plant->width_count == WIDTHS_MAX)
         return;
     plant->widths[plant->width_count++] = (nb__width){tr, walk->stride};
-    nb__log(
-        NB__LOG_WARN, "feed",
-        "%s comes with %d fields, %d are documented: the known ones are read, all are passed on\n"
-        "right as long as KIS adds at the end; books whose totals contradict their levels would "
-        "say "
-        "otherwise (flags `total`, `change`)",
-        tr->id, walk->stride, (int)tr->field_count);
+    nb__log(NB__LOG_WARN, "feed",
+            "%s comes with %d fields, %d are documented: the known ones are read, all are "
+            "passed on\n"
+            "right as long as KIS adds at the end; books whose totals contradict their levels "
+            "would say otherwise (flags `total`, `change`)",
+            tr->id, walk->stride, (int)tr->field_count);
     nb__plant_tell(plant, NB__NOTICE_DRIFT, &plant->feeds[frame->feed],
                    "%s comes with %d fields, %d are documented", tr->id, walk->stride,
                    (int)tr->field_count);

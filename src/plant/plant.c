@@ -76,8 +76,9 @@ static void end_book(nb__plant *plant, const nb__answer *answer)
         nb__books_set_stale_at(plant->books, nb__topics_find(plant->topics, &name));
 }
 
-static void feed_control(void *self, nb__feed *feed, bool is_known, int64_t recv_ns)
+static void feed_control(void *self, nb__feed *feed, nb_span text, bool is_known, int64_t recv_ns)
 {
+    (void)text;
     nb__plant *plant = self;
     const nb__answer *answer;
     nb__server_message kind = nb__session_heard(feed->session, &answer);
