@@ -97,16 +97,19 @@ typedef struct nb__journal_line {
     nb_span payload; /**< as in the file; borrowed */
 } nb__journal_line;
 
-/** @param text  Without its '\n'. @retval NB_E_FRAME  No line; offset and words. `*out` unchanged.
- * Cost: one pass over the head, one memchr over the payload. */
+/** @param text  Without its '\n'. @retval NB_E_JOURNAL  No line; offset and words. `*out`
+ * unchanged. Cost: one pass over the head, one memchr over the payload. */
 nb_err nb__journal_line_parse(nb_span text, nb__journal_line *out, nb_error *error);
-/** The payload's own bytes: into `out`, which holds payload.size_bytes. @return how many. */
+/** The payload's own bytes: into `out`, which holds payload.size_bytes and may be payload.data.
+ * @return how many. */
 size_t nb__journal_unescape(nb_span payload, char *out);
 /** One whole line with its '\n'; `payload` raw. */
 void nb__journal_line_print(nb__text *out, int64_t recv_ns, uint32_t link, nb__journal_kind kind,
                             nb_span payload);
 
-/* ---- marks (marks.c): payloads that are JSON ---- */
+/* ---- marks (marks.c): payloads that are JSON ----
+ * What parses takes the payload as it stands in its line, or unescaped. @retval NB_E_JSON, and
+ * `*out` unchanged. */
 
 typedef struct nb__journal_after {
     char segment[24]; /**< "20261123-000001"; "": there was none */
@@ -227,8 +230,9 @@ nb__journal_writer *nb__journal_writer_new(void);
 void nb__journal_writer_free(nb__journal_writer *writer);
 /** A new segment: forget the last one's state. Follow with its start mark. */
 void nb__journal_writer_begin(nb__journal_writer *writer);
-/** Append a line. Grows its buffer when a turn is larger than any before; else allocates nothing.
- * A sum is put in by itself when a span is full. @return false: no memory, the line is lost. */
+/** Append a line; `payload` raw. Grows its buffer when a turn is larger than any before; else
+ * allocates nothing. A sum is put in by itself when a span is full. @return false: no memory, or it
+ * would be longer than NB__JOURNAL_LINE_MAX: the line is lost, nothing else. */
 bool nb__journal_writer_line(nb__journal_writer *writer, int64_t recv_ns, uint32_t link,
                              nb__journal_kind kind, nb_span payload);
 /** Lines since the last sum? Close the span now (each second, at a segment's end). */
