@@ -190,8 +190,11 @@ nb_err nb__disk_stat(const char *path, nb__disk_entry *out, nb_error *error)
 bool nb__disk_is_at(int fd, const char *path)
 {
     struct stat own, there;
-    return fstat(fd, &own) == 0 && own.st_nlink > 0 && stat(path, &there) == 0 &&
-           own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+    if (fstat(fd, &own) != 0 || own.st_nlink == 0)
+        return false;
+    if (stat(path, &there) != 0)
+        return errno != ENOENT && errno != ENOTDIR;
+    return own.st_dev == there.st_dev && own.st_ino == there.st_ino;
 }
 
 nb_err nb__disk_space(const char *path, uint64_t *free_bytes, uint64_t *total_bytes,

@@ -310,7 +310,8 @@ typedef struct nb__disk_entry {
 nb_err nb__disk_list(const char *path, void (*entry)(void *self, const nb__disk_entry *entry),
                      void *self, nb_error *error);
 nb_err nb__disk_stat(const char *path, nb__disk_entry *out, nb_error *error); /**< name: `path` */
-/** Whether `path` still leads to this open file: it was not removed, moved or replaced. */
+/** Whether `path` still leads to this open file: it was not removed, moved or replaced. What cannot
+ * be looked at (no permission) counts as still there. */
 bool nb__disk_is_at(int fd, const char *path);
 nb_err nb__disk_space(const char *path, uint64_t *free_bytes, uint64_t *total_bytes,
                       nb_error *error); /**< free for this user */
@@ -335,8 +336,8 @@ void nb__worker_calm(nb__worker *worker);
 /** Waits for the job that runs; it and those that wait are not done(). May be called by a done().
  */
 void nb__worker_free(nb__worker *worker);
-/** The same, waiting at most so long. @return false: the job runs on; it and all that it touches
- * must stay where they are for ever. */
+/** The same, but what waits is run too, for so long at most. @return false: a job runs on; it, all
+ * that wait and all that they touch must stay where they are for ever. */
 bool nb__worker_leave(nb__worker *worker, int64_t timeout_ns);
 
 /* ---- files ---- */

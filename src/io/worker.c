@@ -200,38 +200,51 @@ void nb__worker_calm(nb__worker *worker)
     pthread_mutex_unlock(&worker->mutex);
 }
 
-/* Under the mutex. @return whether no job runs any more. */
+/* Under the mutex. @return whether nothing waits or runs any more. */
 static bool wait_idle(nb__worker *worker, int64_t timeout_ns)
 {
     int64_t until_ns = nb__clock_mono_ns() + timeout_ns;
     const struct timespec until = {(time_t)(until_ns / NB__NS_PER_S),
                                    (long)(until_ns % NB__NS_PER_S)};
     int code = 0;
-    while (worker->is_running && code == 0)
+    while ((worker->is_running || worker->waiting.first != NULL) && code == 0)
         code = pthread_cond_timedwait(&worker->is_idle, &worker->mutex, &until);
     return !worker->is_running;
+}
+
+/* Under the mutex, which it gives back. */
+static void end(nb__worker *worker)
+{
+    worker->is_over = true;
+    pthread_cond_signal(&worker->is_wanted);
+    pthread_mutex_unlock(&worker->mutex);
+    nb__watch_remove(worker->loop, &worker->watch);
+}
+
+static void join(nb__worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+    close(worker->watch.fd);
+    nb__loop_bury_later(worker->loop, &worker->bury);
 }
 
 bool nb__worker_leave(nb__worker *worker, int64_t timeout_ns)
 {
     pthread_mutex_lock(&worker->mutex);
-    worker->is_over = true;
     bool is_idle = wait_idle(worker, timeout_ns);
-    pthread_cond_signal(&worker->is_wanted);
-    pthread_mutex_unlock(&worker->mutex);
-    nb__watch_remove(worker->loop, &worker->watch);
-    if (!is_idle) { /* it will write to the eventfd and take the mutex: both stay */
+    end(worker);
+    if (is_idle)
+        join(worker);
+    else /* it will take the mutex and write to the eventfd: both stay */
         pthread_detach(worker->thread);
-        return false;
-    }
-    pthread_join(worker->thread, NULL);
-    close(worker->watch.fd);
-    nb__loop_bury_later(worker->loop, &worker->bury);
-    return true;
+    return is_idle;
 }
 
 void nb__worker_free(nb__worker *worker)
 {
-    if (worker != NULL)
-        nb__worker_leave(worker, INT64_MAX / 2);
+    if (worker == NULL)
+        return;
+    pthread_mutex_lock(&worker->mutex);
+    end(worker);
+    join(worker);
 }

@@ -241,6 +241,9 @@ void nb__journal_writer_sum(nb__journal_writer *writer, int64_t recv_ns);
 /** What was not taken yet; whole lines. Valid until the next call. */
 nb_span nb__journal_writer_pending(const nb__journal_writer *writer);
 void nb__journal_writer_took(nb__journal_writer *writer); /**< all of it */
+/** Only its first bytes, whole lines: the rest is dropped, and the segment is over. Size and hash
+ * stay true until nb__journal_writer_begin(). */
+void nb__journal_writer_took_some(nb__journal_writer *writer, size_t size_bytes);
 /** Bytes taken of this segment, and the hash of them: what the next segment's start says. */
 uint64_t nb__journal_writer_size(const nb__journal_writer *writer);
 uint64_t nb__journal_writer_xxh3(const nb__journal_writer *writer);

@@ -12,6 +12,7 @@
  * has room for one more sum.
  */
 #include "inside.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -160,6 +161,15 @@ void nb__journal_writer_took(nb__journal_writer *writer)
     writer->taken_bytes += writer->buffer.size_bytes;
     writer->hashed_bytes = 0;
     writer->buffer.size_bytes = 0;
+}
+
+void nb__journal_writer_took_some(nb__journal_writer *writer, size_t size_bytes)
+{
+    assert(size_bytes <= writer->buffer.size_bytes);
+    XXH3_64bits_update(writer->whole, writer->buffer.data, size_bytes);
+    writer->taken_bytes += size_bytes;
+    nb__text_clear(&writer->buffer);
+    writer->hashed_bytes = writer->span_bytes = 0;
 }
 
 uint64_t nb__journal_writer_size(const nb__journal_writer *writer)

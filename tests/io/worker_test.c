@@ -185,23 +185,26 @@ static void leaving_waits_so_long_and_no_longer(void **state)
     (void)state;
     nb__loop *loop = loop_new();
     nb__worker *quick = worker_new(loop, "quick"), *slow = worker_new(loop, "slow");
-    static errand a, b; /* for ever */
+    static errand a, b, c; /* for ever */
     a = errand_of(1);
     b = errand_of(2);
+    c = errand_of(3);
     a.sleep_ms = 50;
     b.sleep_ms = 600;
     nb__worker_add(quick, &a.job);
+    nb__worker_add(quick, &c.job);
     nb__worker_add(slow, &b.job);
     sleep_ms(20);
     assert_true(nb__worker_leave(quick, NB__NS_PER_S));
+    assert_int_equal(atomic_load(&run_count), 2); /* the one that waited too */
     int64_t begin_ns = nb__clock_mono_ns();
     assert_false(nb__worker_leave(slow, 100 * NB__NS_PER_MS));
     assert_true(nb__clock_mono_ns() - begin_ns < 400 * NB__NS_PER_MS);
     nb__loop_turn(loop, 1);
     nb__loop_free(loop);
-    for (int i = 0; i < 5000 && atomic_load(&run_count) < 2; i++)
+    for (int i = 0; i < 5000 && atomic_load(&run_count) < 3; i++)
         sleep_ms(1);
-    assert_int_equal(atomic_load(&run_count), 2);
+    assert_int_equal(atomic_load(&run_count), 3);
     assert_int_equal(done_count, 0);
     sleep_ms(20); /* its last steps, within memory that stays */
 }
