@@ -147,12 +147,26 @@ typedef enum nb__recording_step {
     NB__RECORDING_END
 } nb__recording_step;
 
-/** @param path  As nb__catalogue_read(). @retval NB_E_NOT_FOUND, NB_E_VERSION */
+/**
+ * What lies at `path` now. Of a segment's two files the packed one is read when it is good as far
+ * as its index and its first and last frame show. A plain one is checked against its sums when its
+ * reading begins, so that no line of a damaged span is handed out; lines behind the last sum are.
+ *
+ * @param path  As nb__catalogue_read(). @retval NB_E_NOT_FOUND, NB_E_VERSION
+ */
 nb_err nb__recording_open(const char *path, nb__recording **out, nb_error *error);
 /** From here on only lines of the range (marks of links before it are known all the same). Reads
  * only the zstd frames that the range needs. May be called again, also to go back. */
 nb_err nb__recording_seek(nb__recording *recording, nb__recording_range range, nb_error *error);
-/** @param[out] damage  Words, on DAMAGE. A segment that cannot be read is DAMAGE too. */
+/**
+ * The next line of the range, in the order of arrival.
+ *
+ * @param[out] damage  Words that name the segment, on DAMAGE; its offset is of the plain bytes, but
+ * of a zstd frame, whose is of the packed file. May be NULL. A segment that cannot be read or is
+ * missing is DAMAGE too.
+ * @return END: nothing more is there now. The last segment may be written to still: a later call
+ * goes on with whole lines that came to it; segments that were begun later need a new open.
+ */
 nb__recording_step nb__recording_next(nb__recording *recording, nb__entry *out, nb_error *damage);
 typedef struct nb__recording_counters {
     uint64_t frames_read, frames_total; /**< zstd frames decompressed, and there */
@@ -166,8 +180,9 @@ nb__feed_kind nb__recording_feed_kind(const nb__recording *recording); /**< of i
 int nb__recording_night(const nb__recording *recording);               /**< of its first segment */
 void nb__recording_close(nb__recording *recording);
 
-/** "23:10", "23:10:05.250", "2026-11-20T23:10", within the night of that trade date: hours from 12
- * on are its evening, earlier ones the next calendar day. @retval NB_E_ARGUMENT */
+/** "23:10", "23:10:05.250" within the night of that trade date: hours from 17 on are the evening on
+ * which it starts, those before 08 the next calendar day, those between the trade date's own day.
+ * Or with the day, "2026-11-20T23:10". KST. @retval NB_E_ARGUMENT */
 nb_err nb__night_time_parse(nb_span text, const nb_calendar *calendar, int night, int64_t *ns,
                             nb_error *error);
 

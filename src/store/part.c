@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A segment as a reader sees it. Of its two files the packed one is read when it is whole as far as
+ * a look at its end, first and last frame shows; a packed one without a good index is read from its
+ * begin, frame by frame.
+ *
+ * Not here: which segments, which lines, whose they are (recording.c).
+ */
+#include "store/reading.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE_BYTES ((size_t)1 << 20)
+#define HEAD_BYTES ((size_t)1 << 16)  /* holds any start mark */
+#define TAIL_MAX ((uint64_t)64 << 20) /* of seek table and index: more is none of ours */
+#define WALK_MAX ((uint64_t)2 << 30)  /* a file without a seek table is held whole */
+#define DAMAGES_MAX ((size_t)1 << 20)
+#define ZSTD_MAGIC_BYTES "\x28\xB5\x2F\xFD"
+
+static nb_err fail_memory(nb_error *error)
+{
+    return nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
+}
+
+/* ---- bytes of a file ---- */
+
+/* `size_bytes` at `offset_bytes`, all of them, replacing `out`. */
+static nb_err read_bytes(int fd, uint64_t offset_bytes, size_t size_bytes, nb__text *out,
+                         nb__recording_counters *counters, nb_error *error)
+{
+    size_t size;
+    nb__text_clear(out);
+    char *to = nb__text_reserve(out, size_bytes);
+    if (to == NULL)
+        return fail_memory(error);
+    nb_err err = nb__disk_read_at(fd, offset_bytes, to, size_bytes, &size, error);
+    if (err != NB_OK)
+        return err;
+    out->size_bytes = size;
+    counters->bytes_read += size;
+    return size == size_bytes ? NB_OK
+                              : nb__fail(error, NB_E_JOURNAL, 0, "the file is shorter than it was");
+}
+
+/* ---- a packed segment's places ---- */
+
+/* Without an index nothing is known of the times. */
+static void open_times(nb__packed *packed)
+{
+    for (size_t i = 0; i < packed->row_count; i++) {
+        nb__packed_row *row = &packed->rows[i];
+        row->recv_min_ns = row->session_min_ns = INT64_MIN;
+        row->recv_max_ns = row->session_max_ns = INT64_MAX;
+    }
+}
+
+/* Seek table and index from the file's end. @retval NB_E_FRAME  No seek table. */
+static nb_err read_tail(int fd, uint64_t file_bytes, block *b, nb__packed *packed,
+                        nb__recording_counters *counters, nb_error *index_error, nb_error *error)
+{
+    size_t table_bytes, index_bytes;
+    if (file_bytes < NB__PACKED_FOOTER_BYTES)
+        return nb__fail(error, NB_E_FRAME, 0, "it has no seek table");
+    nb_err err = read_bytes(fd, file_bytes - NB__PACKED_FOOTER_BYTES, NB__PACKED_FOOTER_BYTES,
+                            &b->file, counters, error);
+    if (err == NB_OK)
+        err = nb__packed_footer(nb__text_view(&b->file), &table_bytes, error);
+    if (err == NB_OK && (table_bytes > file_bytes || table_bytes > TAIL_MAX))
+        err = nb__fail(error, NB_E_FRAME, 0, "its seek table is larger than the file");
+    if (err == NB_OK)
+        err = read_bytes(fd, file_bytes - table_bytes, table_bytes, &b->file, counters, error);
+    if (err == NB_OK)
+        err =
+            nb__packed_seek_table(nb__text_view(&b->file), file_bytes, packed, &index_bytes, error);
+    if (err != NB_OK)
+        return err;
+    nb_err index_err = NB_E_FRAME;
+    if (index_bytes == 0 || index_bytes > TAIL_MAX)
+        nb__fail(index_error, NB_E_FRAME, 0, "it has no index");
+    else
+        index_err = read_bytes(fd, file_bytes - table_bytes - index_bytes, index_bytes, &b->file,
+                               counters, index_error);
+    if (index_err == NB_OK)
+        index_err = nb__packed_index(packed, nb__text_view(&b->file), index_error);
+    if (index_err != NB_OK)
+        open_times(packed);
+    return NB_OK;
+}
+
+static bool add_row(nb__packed *packed, size_t *capacity, uint64_t offset_bytes, size_t size_bytes)
+{
+    if (packed->row_count == *capacity) {
+        size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
+        nb__packed_row *rows = realloc(packed->rows, wanted * sizeof *rows);
+        if (rows == NULL)
+            return false;
+        packed->rows = rows;
+        *capacity = wanted;
+    }
+    packed->rows[packed->row_count++] =
+        (nb__packed_row){.packed_offset = offset_bytes, .packed_bytes = size_bytes};
+    return true;
+}
+
+/* Where the next zstd frame may begin; the end when there is none. */
+static size_t next_magic(nb_span bytes, size_t at)
+{
+    const char *found = at >= bytes.size_bytes
+                            ? NULL
+                            : memmem(bytes.data + at, bytes.size_bytes - at, ZSTD_MAGIC_BYTES,
+                                     sizeof ZSTD_MAGIC_BYTES - 1);
+    return found == NULL ? bytes.size_bytes : (size_t)(found - bytes.data);
+}
+
+/* The rows of a file whose seek table is lost: frame after frame. What is none becomes a row too,
+ * up to where a frame may begin: reading it tells of the damage. */
+static nb_err walk_frames(int fd, uint64_t file_bytes, block *b, nb__packed *packed,
+                          nb__recording_counters *counters, nb_error *error)
+{
+    size_t capacity = 0, at = 0;
+    if (file_bytes > WALK_MAX)
+        return nb__fail(error, NB_E_JOURNAL, 0, "it has no seek table, and is too large to search");
+    nb_err err = read_bytes(fd, 0, (size_t)file_bytes, &b->file, counters, error);
+    nb_span bytes = nb__text_view(&b->file);
+    while (err == NB_OK && at < bytes.size_bytes) {
+        size_t size;
+        bool is_skippable = false;
+        nb_span rest = {bytes.data + at, bytes.size_bytes - at};
+        if (nb__packed_frame_size(rest, &size, &is_skippable, NULL) != NB_OK)
+            size = next_magic(bytes, at + 1) - at;
+        if (!is_skippable && !add_row(packed, &capacity, at, size))
+            err = fail_memory(error);
+        at += size;
+    }
+    if (err == NB_OK)
+        open_times(packed);
+    return err;
+}
+
+/* @param[out] trouble  Set when it must be read without its index. */
+static nb_err read_packed(const nb__segment *segment, block *b, nb__packed *packed,
+                          nb__recording_counters *counters, nb_error *trouble, nb_error *error)
+{
+    char path[NB__STORE_PATH_MAX];
+    int fd;
+    uint64_t size_bytes;
+    nb__segment_path(segment, true, path);
+    nb_err err = nb__disk_open(path, &fd, &size_bytes, error);
+    if (err != NB_OK)
+        return err;
+    nb_error why = {0}, tail_error = {0};
+    err = read_tail(fd, size_bytes, b, packed, counters, &why, &tail_error);
+    if (err == NB_E_FRAME) {
+        why = tail_error;
+        err = walk_frames(fd, size_bytes, b, packed, counters, &tail_error);
+    }
+    nb__disk_close(fd);
+    if (err != NB_OK) {
+        nb__packed_fini(packed);
+        return nb__fail(error, err, 0, "%s", tail_error.detail);
+    }
+    if (why.code != NB_OK)
+        nb__fail(trouble, NB_E_JOURNAL, 0,
+                 "its index cannot be used (%.100s): every frame is read; `nightbook journal "
+                 "repair` makes a new one",
+                 why.detail);
+    return NB_OK;
+}
+
+/* ---- which file, and its start mark ---- */
+
+static nb_err note_start(part *p, nb_span line, nb_error *error)
+{
+    nb__journal_line parsed;
+    if (nb__journal_line_parse(line, &parsed, NULL) != NB_OK || parsed.kind != NB__JOURNAL_START)
+        return NB_OK;
+    nb_err err = nb__journal_start_parse(parsed.payload, &p->start, error);
+    p->has_start = err == NB_OK;
+    return err == NB_E_VERSION ? err : NB_OK;
+}
+
+/* Up to the first line's end, without it; all when there is none. */
+static nb_span first_line(nb_span bytes)
+{
+    const char *end = bytes.size_bytes == 0 ? NULL : memchr(bytes.data, '\n', bytes.size_bytes);
+    return end == NULL ? (nb_span){0} : (nb_span){bytes.data, (size_t)(end - bytes.data)};
+}
+
+static nb_err look_plain(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+{
+    char path[NB__STORE_PATH_MAX];
+    int fd;
+    uint64_t size_bytes;
+    nb__segment_path(&p->segment, false, path);
+    nb_err err = nb__disk_open(path, &fd, &size_bytes, error);
+    if (err != NB_OK)
+        return err;
+    err = read_bytes(fd, 0, size_bytes < HEAD_BYTES ? (size_t)size_bytes : HEAD_BYTES, &b->file,
+                     counters, error);
+    nb__disk_close(fd);
+    return err == NB_OK ? note_start(p, first_line(nb__text_view(&b->file)), error) : err;
+}
+
+/* A packed one beside a plain one counts when it is good: its end, and frames at both ends. */
+static nb_err check_packed(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+{
+    nb_error damage = {0};
+    if (!p->packed.has_index || p->trouble.code != NB_OK)
+        return nb__fail(error, NB_E_JOURNAL, 0, "its index cannot be used");
+    nb_err err = p->packed.row_count == 0 ? NB_OK : part_open(p, b, counters, error);
+    for (int i = 0; i < 2 && err == NB_OK && p->packed.row_count > 0; i++) {
+        p->row_index = i == 0 ? 0 : p->packed.row_count - 1;
+        if (part_row(p, b, counters, &damage) != BLOCK_LINES) {
+            *error = damage;
+            err = damage.code;
+        }
+    }
+    part_close(p);
+    return err;
+}
+
+static nb_err look_packed(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+{
+    p->is_packed = true;
+    nb_err err = read_packed(&p->segment, b, &p->packed, counters, &p->trouble, error);
+    if (err == NB_OK && p->segment.is_plain)
+        err = check_packed(p, b, counters, error);
+    if (err == NB_OK && p->packed.marks_bytes > 0)
+        err = note_start(p, first_line((nb_span){p->packed.marks, p->packed.marks_bytes}), error);
+    return err;
+}
+
+/* `err` of both its files: no reader gets further, but the next segment may be good. */
+static nb_err settle(part *p, nb_err err, const nb_error *why, nb_error *error)
+{
+    if (err == NB_E_VERSION || err == NB_E_MEMORY) {
+        if (error != NULL)
+            *error = *why;
+        return err;
+    }
+    if (err != NB_OK) {
+        p->is_unreadable = true;
+        p->trouble = *why;
+    }
+    return NB_OK;
+}
+
+nb_err part_init(part *p, const nb__segment *segment, block *scratch,
+                 nb__recording_counters *counters, nb_error *error)
+{
+    nb_error why = {0};
+    *p = (part){.segment = *segment, .fd = -1};
+    nb_err err = NB_OK;
+    if (segment->is_packed) {
+        err = look_packed(p, scratch, counters, &why);
+        if (err == NB_OK || err == NB_E_VERSION || err == NB_E_MEMORY || !segment->is_plain)
+            return settle(p, err, &why, error);
+        nb__packed_fini(&p->packed);
+        p->is_packed = false;
+        nb__fail(&p->trouble, NB_E_JOURNAL, 0,
+                 "the packed file is not good (%.120s): the plain one beside it is read",
+                 why.detail);
+    }
+    err = look_plain(p, scratch, counters, &why);
+    if (err == NB_E_NOT_FOUND && !segment->is_packed) {
+        /* packed since the directory was listed */
+        nb__segment now = *segment;
+        now.is_plain = false;
+        now.is_packed = true;
+        nb_error packed_why = {0};
+        p->segment = now;
+        err = look_packed(p, scratch, counters, &packed_why);
+        if (err != NB_E_NOT_FOUND)
+            why = packed_why;
+        else
+            p->segment = *segment;
+    }
+    return settle(p, err, &why, error);
+}
+
+void part_fini(part *p)
+{
+    part_close(p);
+    nb__packed_fini(&p->packed);
+    free(p->damages);
+    p->damages = NULL;
+    p->damage_count = p->damage_capacity = 0;
+}
+
+/* ---- opening ---- */
+
+static void on_damage(void *self, const nb__damage *damage)
+{
+    part *p = self;
+    if (damage->kind != NB__DAMAGE_SPAN || p->damage_count == DAMAGES_MAX)
+        return;
+    if (p->damage_count == p->damage_capacity) {
+        size_t capacity = p->damage_capacity == 0 ? 16 : p->damage_capacity * 2;
+        span *grown = realloc(p->damages, capacity * sizeof *grown);
+        if (grown == NULL)
+            return; /* its lines are then read as they are */
+        p->damages = grown;
+        p->damage_capacity = capacity;
+    }
+    p->damages[p->damage_count++] =
+        (span){damage->offset_bytes, damage->offset_bytes + damage->size_bytes};
+}
+
+/* Which spans of a plain segment are damaged: their lines must not be taken for what came. */
+static nb_err find_damages(part *p, uint64_t size_bytes, block *b, nb_error *error)
+{
+    nb__journal_check *check = nb__journal_check_new(on_damage, p);
+    char *to = nb__text_reserve(&b->plain, PIECE_BYTES);
+    size_t size = PIECE_BYTES;
+    nb_err err = check == NULL || to == NULL ? fail_memory(error) : NB_OK;
+    p->damage_count = 0;
+    p->checked_bytes = size_bytes;
+    for (uint64_t at = 0; err == NB_OK && at < size_bytes && size == PIECE_BYTES; at += size) {
+        err = nb__disk_read_at(p->fd, at, to, PIECE_BYTES, &size, error);
+        if (err == NB_OK)
+            err = nb__journal_check_feed(check, (nb_span){to, size}, error);
+    }
+    if (check != NULL)
+        nb__journal_check_end(check);
+    nb__journal_check_free(check);
+    return err;
+}
+
+/* The plain file is gone: packed since it was looked at. */
+static nb_err open_again(part *p, block *b, nb__recording_counters *counters, uint64_t *size_bytes,
+                         nb_error *error)
+{
+    char path[NB__STORE_PATH_MAX];
+    nb__segment segment = p->segment;
+    part_fini(p);
+    nb_err err = part_init(p, &segment, b, counters, error);
+    if (err != NB_OK)
+        return err;
+    if (p->is_unreadable)
+        return nb__fail(error, p->trouble.code, p->trouble.offset_bytes, "%s", p->trouble.detail);
+    nb__segment_path(&p->segment, p->is_packed, path);
+    return nb__disk_open(path, &p->fd, size_bytes, error);
+}
+
+nb_err part_open(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+{
+    char path[NB__STORE_PATH_MAX];
+    uint64_t size_bytes = 0;
+    part_close(p);
+    nb__segment_path(&p->segment, p->is_packed, path);
+    nb_err err = nb__disk_open(path, &p->fd, &size_bytes, error);
+    if (err == NB_E_NOT_FOUND && !p->is_packed)
+        err = open_again(p, b, counters, &size_bytes, error);
+    if (err != NB_OK) {
+        p->fd = -1;
+        return err;
+    }
+    p->offset_bytes = 0;
+    p->row_index = p->damage_index = 0;
+    if (!p->is_packed && p->checked_bytes != size_bytes)
+        err = find_damages(p, size_bytes, b, error);
+    if (err != NB_OK)
+        part_close(p);
+    return err;
+}
+
+void part_close(part *p)
+{
+    nb__disk_close(p->fd);
+    p->fd = -1;
+}
+
+/* ---- blocks of lines ---- */
+
+static block_step fail_row(const part *p, size_t row_index, const nb_error *why, nb_error *damage)
+{
+    const nb__packed_row *row = &p->packed.rows[row_index];
+    nb__fail(damage, NB_E_JOURNAL, row->packed_offset,
+             "zstd frame %zu of %zu, at byte %" PRIu64 " of the packed file, cannot be read (%.80s)"
+             ": its %" PRIu64 " plain bytes are passed over",
+             row_index + 1, p->packed.row_count, row->packed_offset, why->detail, row->plain_bytes);
+    return BLOCK_DAMAGE;
+}
+
+block_step part_row(part *p, block *b, nb__recording_counters *counters, nb_error *damage)
+{
+    if (p->row_index >= p->packed.row_count)
+        return BLOCK_END;
+    nb_error why = {0};
+    size_t row_index = p->row_index++;
+    nb__packed_row *row = &p->packed.rows[row_index];
+    nb_err err = row->packed_bytes > TAIL_MAX * 4
+                     ? nb__fail(&why, NB_E_LIMIT, 0, "it is too large")
+                     : read_bytes(p->fd, row->packed_offset, (size_t)row->packed_bytes, &b->file,
+                                  counters, &why);
+    counters->frames_read++;
+    if (err == NB_OK)
+        err = nb__unpack_frame(b->unpack, nb__text_view(&b->file), &b->plain, &why);
+    if (err != NB_OK)
+        return fail_row(p, row_index, &why, damage);
+    counters->plain_bytes += b->plain.size_bytes;
+    b->lines = nb__text_view(&b->plain);
+    b->offset_bytes = row->plain_offset;
+    if (row->plain_bytes == 0) { /* a walk over frames learns it now */
+        row->plain_bytes = b->plain.size_bytes;
+        if (row_index + 1 < p->packed.row_count)
+            row[1].plain_offset = row->plain_offset + row->plain_bytes;
+    }
+    return BLOCK_LINES;
+}
+
+/* Nothing more, or a line without an end: of a segment that is written to still it may come. */
+static block_step end_of_plain(part *p, size_t left_bytes, bool is_last, nb_error *damage)
+{
+    if (left_bytes == 0 || is_last)
+        return BLOCK_END;
+    nb__fail(damage, NB_E_JOURNAL, p->offset_bytes,
+             "torn: the last %zu bytes, from byte %" PRIu64 ", are no whole line", left_bytes,
+             p->offset_bytes);
+    p->offset_bytes += left_bytes;
+    return BLOCK_DAMAGE;
+}
+
+/* A span whose sum does not fit begins here: past it. */
+static bool skip_span(part *p, nb_error *damage)
+{
+    while (p->damage_index < p->damage_count && p->damages[p->damage_index].end <= p->offset_bytes)
+        p->damage_index++;
+    if (p->damage_index == p->damage_count || p->damages[p->damage_index].begin > p->offset_bytes)
+        return false;
+    uint64_t end = p->damages[p->damage_index++].end;
+    nb__fail(damage, NB_E_JOURNAL, p->offset_bytes,
+             "damaged: the sum of the %" PRIu64 " bytes from byte %" PRIu64
+             " on does not fit; they are passed over",
+             end - p->offset_bytes, p->offset_bytes);
+    p->offset_bytes = end;
+    return true;
+}
+
+/* How much may be read before the next damaged span begins. */
+static size_t room_of(const part *p, size_t wanted_bytes)
+{
+    if (p->damage_index == p->damage_count)
+        return wanted_bytes;
+    uint64_t room = p->damages[p->damage_index].begin - p->offset_bytes;
+    return room < wanted_bytes ? (size_t)room : wanted_bytes;
+}
+
+block_step part_piece(part *p, block *b, bool is_last, nb__recording_counters *counters,
+                      nb_error *damage)
+{
+    if (skip_span(p, damage))
+        return BLOCK_DAMAGE;
+    for (size_t wanted = PIECE_BYTES;; wanted *= 2) {
+        size_t asked = room_of(p, wanted), size = 0;
+        nb__text_clear(&b->plain);
+        char *to = nb__text_reserve(&b->plain, asked);
+        nb_err err = to == NULL
+                         ? fail_memory(damage)
+                         : nb__disk_read_at(p->fd, p->offset_bytes, to, asked, &size, damage);
+        if (err != NB_OK) {
+            part_close(p);
+            p->is_unreadable = true;
+            return BLOCK_DAMAGE;
+        }
+        counters->bytes_read += size;
+        const char *end = size == 0 ? NULL : memrchr(to, '\n', size);
+        bool is_cut = asked < wanted && size == asked; /* by a damaged span */
+        if (end == NULL && size == asked && !is_cut && wanted <= NB__JOURNAL_LINE_MAX)
+            continue; /* a line longer than that */
+        if (end == NULL && size < asked)
+            return end_of_plain(p, size, is_last, damage);
+        /* what is no line, before a span or beyond all measure, is told by who reads it */
+        size_t whole = end == NULL ? size : (size_t)(end - to) + 1;
+        b->plain.size_bytes = whole;
+        b->lines = nb__text_view(&b->plain);
+        b->offset_bytes = p->offset_bytes;
+        p->offset_bytes += whole;
+        counters->plain_bytes += whole;
+        return BLOCK_LINES;
+    }
+}
+
+/* ---- rows and the range ---- */
+
+static bool overlaps(int64_t first_ns, int64_t last_ns, nb__recording_range range)
+{
+    return first_ns <= last_ns && (range.to_ns == NB_TIME_UNDEF || first_ns < range.to_ns) &&
+           (range.from_ns == NB_TIME_UNDEF || last_ns >= range.from_ns);
+}
+
+bool row_is_needed(const nb__packed_row *row, bool is_live, nb__recording_range range)
+{
+    if (range.from_ns == NB_TIME_UNDEF && range.to_ns == NB_TIME_UNDEF)
+        return true;
+    return overlaps(row->session_min_ns, row->session_max_ns, range) ||
+           (is_live && overlaps(row->recv_min_ns, row->recv_max_ns, range));
+}
+
+bool marks_before(const nb__packed *packed, size_t row_index, size_t *known_bytes)
+{
+    int64_t before_max = INT64_MIN, after_min = INT64_MAX;
+    for (size_t i = 0; i < packed->row_count; i++) {
+        const nb__packed_row *row = &packed->rows[i];
+        if (i < row_index && row->recv_max_ns > before_max)
+            before_max = row->recv_max_ns;
+        if (i >= row_index && row->recv_min_ns < after_min)
+            after_min = row->recv_min_ns;
+    }
+    bool is_certain = true, is_past = false;
+    size_t at = 0;
+    *known_bytes = 0;
+    while (at < packed->marks_bytes) {
+        nb_span line = first_line((nb_span){packed->marks + at, packed->marks_bytes - at});
+        nb__journal_line mark;
+        at += line.size_bytes + 1;
+        if (line.data == NULL || nb__journal_line_parse(line, &mark, NULL) != NB_OK)
+            return false;
+        bool is_before = mark.recv_ns<after_min, is_after = mark.recv_ns> before_max;
+        is_certain &= is_before != is_after && !(is_past && is_before);
+        is_past |= is_after;
+        if (!is_past)
+            *known_bytes = at;
+    }
+    return is_certain;
+}

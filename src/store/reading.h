@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A segment as a reader sees it: which of its files, its places and times, its next block of whole
+ * lines. Private to store. */
+#ifndef NB_STORE_READING_H
+#define NB_STORE_READING_H
+
+#include "store/store.h"
+
+typedef struct span {
+    uint64_t begin, end; /* of the plain bytes */
+} span;
+
+/* Caller's; opened for reading by part_open(). */
+typedef struct part {
+    nb__segment segment;
+    bool is_packed;     /* which of its files is read */
+    nb_error trouble;   /* code NB_OK: none. What a reader is told once: no file can be read, the
+                           packed one is not good, or it must be read without its index */
+    bool is_unreadable; /* `trouble` says why */
+    nb__packed packed;  /* rows of a packed one; without an index all times are open */
+    nb__journal_start start;
+    bool has_start;
+    bool has_bounds; /* of its session times; first_ns > last_ns: no line has one */
+    int64_t first_ns, last_ns;
+    uint64_t bounded_bytes; /* of the file, when they were looked for */
+    span *damages;          /* plain one: spans whose sum does not fit, in order */
+    size_t damage_count, damage_capacity;
+    uint64_t checked_bytes; /* of the file, when they were looked for */
+
+    /* while it is open */
+    int fd;
+    uint64_t offset_bytes; /* plain one: what was not read yet begins here */
+    size_t row_index;      /* packed one: the row that comes next */
+    size_t damage_index;   /* plain one: the next of `damages` */
+} part;
+
+/* What a block of lines needs, shared by all parts of a recording. */
+typedef struct block {
+    nb__text file, plain; /* bytes as they lie on disk; lines */
+    nb__unpack *unpack;
+    nb_span lines;         /* whole lines, of `plain` */
+    uint64_t offset_bytes; /* of the first, in the plain segment */
+} block;
+
+typedef enum block_step {
+    BLOCK_LINES,
+    BLOCK_DAMAGE, /* words; go on */
+    BLOCK_END
+} block_step;
+
+/* Choose its file, read its start mark and its index. A segment that cannot be read is no error:
+ * `is_unreadable`. @retval NB_E_VERSION, NB_E_MEMORY */
+nb_err part_init(part *p, const nb__segment *segment, block *scratch,
+                 nb__recording_counters *counters, nb_error *error);
+void part_fini(part *p);
+/* From its begin. @retval NB_E_SYSTEM and others: it cannot be read; words. */
+nb_err part_open(part *p, block *b, nb__recording_counters *counters, nb_error *error);
+void part_close(part *p);
+/* The row `row_index` of a packed one, and go on to the next. */
+block_step part_row(part *p, block *b, nb__recording_counters *counters, nb_error *damage);
+/* The next whole lines of a plain one. @param is_last  It may be written to still: a line without
+ * an end is no damage, and after the end more may come. */
+block_step part_piece(part *p, block *b, bool is_last, nb__recording_counters *counters,
+                      nb_error *damage);
+
+/* Whether lines of the row may lie in the range. */
+bool row_is_needed(const nb__packed_row *row, bool is_live, nb__recording_range range);
+/*
+ * How the marks of the index stand to a row: all before `*known_bytes` come before it.
+ * @return false: the clock was set back around them, so that times do not tell; `*known_bytes` is
+ * then the best guess.
+ */
+bool marks_before(const nb__packed *packed, size_t row_index, size_t *known_bytes);
+
+#endif
