@@ -19,9 +19,10 @@
  *     `\xHH`. The order of lines is the order of arrival; RECV_NS may step back with the clock.
  *
  * A segment
- *     begins with a `start` mark, then a `connect` mark (is_continued) for each link that is up;
- *     ends, when it was ended properly, with a `stop` mark and a `sum`. Names its predecessor in
- *     `start`, with length and hash of its plain bytes. Nothing is ever appended to an older one.
+ *     begins with a `start` mark (or, where that was damaged, a `repair` mark), then a `connect`
+ * mark (is_continued) for each link that is up; ends, when it was ended properly, with a `stop`
+ * mark and a `sum`. Names its predecessor in `start`, with length and hash of its plain bytes.
+ * Nothing is ever appended to an older one.
  *
  * A sum
  *     RECV_NS 0 sum {"bytes":N,"xxh3":"0123456789abcdef"}
@@ -250,11 +251,12 @@ uint64_t nb__journal_writer_xxh3(const nb__journal_writer *writer);
 
 /* ---- checker (check.c): any bytes, in pieces, against sums ---- */
 
+/** Told in the order of their offsets; they do not overlap. */
 typedef enum nb__damage_kind {
     NB__DAMAGE_SPAN, /**< a sum does not fit: something between offset and offset + size changed */
     NB__DAMAGE_TORN, /**< the last line has no end: a recorder died, or it is still writing */
-    NB__DAMAGE_LINE, /**< no line, behind the last sum */
-    NB__DAMAGE_START /**< it does not begin with a start mark */
+    NB__DAMAGE_LINE, /**< no line, behind the last sum; neighbours are told as one */
+    NB__DAMAGE_START /**< it does not begin with a start mark, nor with a repair; size 0 */
 } nb__damage_kind;
 typedef struct nb__damage {
     nb__damage_kind kind;
@@ -263,17 +265,25 @@ typedef struct nb__damage {
 } nb__damage;
 typedef struct nb__journal_findings {
     uint64_t size_bytes, xxh3; /**< of all plain bytes */
-    uint64_t lines, frames, frame_bytes, sums, damages;
-    uint64_t proved_bytes;               /**< covered by sums that fit */
+    /** Of lines outside of damage; frame_bytes: of their messages, unescaped. */
+    uint64_t lines, frames, frame_bytes, sums;
+    uint64_t damages;
+    uint64_t proved_bytes;               /**< covered by sums that fit, and these sums */
     int64_t recv_first_ns, recv_last_ns; /**< least and most; NB_TIME_UNDEF: no line */
-    bool has_start, is_stopped;          /**< a stop mark came */
+    bool has_start;                      /**< undamaged: `start` is filled */
+    bool is_stopped;                     /**< a stop mark came */
+    bool is_repaired;                    /**< a repair mark came: `was` is filled */
     nb__journal_start start;
+    nb__journal_after was; /**< the segment before its first repair */
 } nb__journal_findings;
 typedef struct nb__journal_check nb__journal_check;
 nb__journal_check *nb__journal_check_new(void (*found)(void *self, const nb__damage *damage),
                                          void *self);
-/** @retval NB_E_VERSION  A newer format: nothing can be said. */
+/** Memory stays under 32 MiB, whatever comes. After an error nothing more is said.
+ * @retval NB_E_VERSION  A newer format: nothing can be said.
+ * @retval NB_E_MEMORY */
 nb_err nb__journal_check_feed(nb__journal_check *check, nb_span bytes, nb_error *error);
+/** No more bytes come. Valid until the check is freed. */
 const nb__journal_findings *nb__journal_check_end(nb__journal_check *check);
 void nb__journal_check_free(nb__journal_check *check);
 
