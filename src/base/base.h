@@ -120,7 +120,8 @@ typedef struct nb__metric {
 typedef struct nb__hist {
     uint64_t counts[NB__HIST_BUCKETS];
     uint64_t count;
-    int64_t max; /**< exact */
+    uint64_t sum; /**< of all values, exact; wraps */
+    int64_t max;  /**< exact */
 } nb__hist;
 /** `count` times the same value; what is below 0 counts as 0. O(1). */
 void nb__hist_add(nb__hist *hist, int64_t value, uint64_t count);

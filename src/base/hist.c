@@ -40,6 +40,7 @@ void nb__hist_add(nb__hist *hist, int64_t value, uint64_t count)
         value = 0;
     hist->counts[bucket_of((uint64_t)value)] += count;
     hist->count += count;
+    hist->sum += (uint64_t)value * count;
     if (count > 0 && value > hist->max)
         hist->max = value;
 }

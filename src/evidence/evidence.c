@@ -61,6 +61,11 @@ void nb__evidence_feed_kind(nb__evidence *evidence, nb__feed_kind kind)
     evidence->is_kind_known = true;
 }
 
+void nb__evidence_latency(nb__evidence *evidence, int64_t took_ns, uint64_t frames)
+{
+    nb__hist_add(&evidence->latency, took_ns, frames);
+}
+
 void evidence_seen(nb__evidence *evidence, int64_t recv_ns)
 {
     if (evidence->first_ns == 0)

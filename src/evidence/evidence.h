@@ -51,6 +51,9 @@ void nb__evidence_approval(nb__evidence *evidence, uint32_t feed, const char *er
 void nb__evidence_link(nb__evidence *evidence, uint32_t feed, bool is_up, const char *reason,
                        int64_t recv_ns);
 
+/** So many frames were `took_ns` with us, from the read to the end of the turn. */
+void nb__evidence_latency(nb__evidence *evidence, int64_t took_ns, uint64_t frames);
+
 /** The whole as one JSON object, versioned; what was not seen is null. */
 void nb__evidence_print_json(const nb__evidence *evidence, nb__text *out);
 /** That JSON as a report for people: each question of the list, what was seen, how often, and "not

@@ -150,6 +150,8 @@ struct nb__evidence {
     uint32_t approval_code_count;
     uint64_t approval_codes_other;
 
+    nb__hist latency; /* ns */
+
     feed_stats feeds[FEEDS_MAX];
     uint32_t topics_max;
     key_stats keys[];

@@ -382,6 +382,20 @@ static void print_losses(const nb__evidence *evidence, nb__text *out)
     print_count(out, "links_up", evidence->ups);
 }
 
+static void print_latency(const nb__evidence *evidence, nb__text *out)
+{
+    const nb__hist *hist = &evidence->latency;
+    if (hist->count == 0) {
+        nb__text_string(out, ",\n\"latency\":null");
+        return;
+    }
+    nb__text_printf(out,
+                    ",\n\"latency\":{\"frames\":%" PRIu64 ",\"p50_ns\":%" PRId64
+                    ",\"p99_ns\":%" PRId64 ",\"p999_ns\":%" PRId64 ",\"max_ns\":%" PRId64 "}",
+                    hist->count, nb__hist_quantile(hist, 500000), nb__hist_quantile(hist, 990000),
+                    nb__hist_quantile(hist, 999000), hist->max);
+}
+
 void nb__evidence_print_json(const nb__evidence *evidence, nb__text *out)
 {
     int date = evidence->trade_date;
@@ -409,6 +423,7 @@ void nb__evidence_print_json(const nb__evidence *evidence, nb__text *out)
     print_approvals(evidence, out);
     print_pingpong(evidence, out);
     print_losses(evidence, out);
+    print_latency(evidence, out);
     print_keys(evidence, out);
     nb__text_string(out, "}\n");
 }

@@ -78,6 +78,7 @@ static void small_values_are_exact(void **state)
     assert_int_equal(nb__hist_quantile(&hist, 500000), 31);
     assert_int_equal(nb__hist_quantile(&hist, 1000000), 63);
     assert_int_equal(nb__hist_quantile(&hist, 1), 0);
+    assert_int_equal(hist.sum, 63 * 64 / 2 * 10);
 }
 
 static void many_at_once_and_below_nothing(void **state)
