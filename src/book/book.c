@@ -9,6 +9,7 @@
  */
 #include "book.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct nb__books {
     nb__book_counters counters;
@@ -158,6 +159,13 @@ void nb__books_apply(nb__books *books, uint32_t topic, nb__product product, nb_q
     book->update_count++;
     if (topic >= books->topics_used)
         books->topics_used = topic + 1;
+}
+
+void nb__books_forget(nb__books *books)
+{
+    memset(books->items, 0, books->topics_used * sizeof books->items[0]);
+    books->topics_used = 0;
+    books->counters.books = 0;
 }
 
 const nb__book *nb__books_at(const nb__books *books, uint32_t topic)

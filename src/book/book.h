@@ -32,6 +32,8 @@ void nb__books_free(nb__books *books);
  * Cost: O(levels), no allocation.
  */
 void nb__books_apply(nb__books *books, uint32_t topic, nb__product product, nb_quote *quote);
+/** No book has come yet; counters stay. */
+void nb__books_forget(nb__books *books);
 /** NULL when there is none yet. */
 const nb__book *nb__books_at(const nb__books *books, uint32_t topic);
 /** The link is down: every book's STALE is set. A book's next record clears its own. */

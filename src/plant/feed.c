@@ -2,6 +2,7 @@
 /* The feed: what the session asks for is done here; what happens on the link is told to the
  * session. */
 #include "feed.h"
+#include "player.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -197,6 +198,13 @@ static void open_link(nb__feed *feed)
 
 static void act(nb__feed *feed, const nb__action *action)
 {
+    bool is_of_link = action->kind == NB__ACT_APPROVE || action->kind == NB__ACT_CONNECT ||
+                      action->kind == NB__ACT_SEND_TEXT || action->kind == NB__ACT_SEND_PONG ||
+                      action->kind == NB__ACT_DISCONNECT;
+    if (feed->is_replay && is_of_link) {
+        nb__replay_feed_act(feed, action);
+        return;
+    }
     switch (action->kind) {
     case NB__ACT_APPROVE:
         if (feed->is_live)
@@ -303,8 +311,9 @@ nb_err nb__feed_open(nb__feed *feed, nb__loop *loop, const nb__plant_config *con
     feed->session = nb__session_new(&mine->session, topics, config->topics_max);
     if (feed->session == NULL)
         return nb__fail(error, NB_E_MEMORY, 0, "feed: memory is exhausted");
-    nb_err err = mine->live != NULL ? nb__live_open(feed, mine->live, config->listen_port, error)
-                                    : open_local(feed, error);
+    nb_err err = mine->replay != NULL ? nb__replay_feed_open(feed, mine->replay->path)
+                 : mine->live != NULL ? nb__live_open(feed, mine->live, config->listen_port, error)
+                                      : open_local(feed, error);
     if (err == NB_OK)
         nb__feed_stir(feed);
     return err;
@@ -335,6 +344,7 @@ void nb__feed_close(nb__feed *feed)
         nb__link_abort(feed->link);
     if (feed->is_live)
         nb__live_close(feed);
+    nb__replay_feed_close(feed);
     nb__session_free(feed->session);
     explicit_bzero(feed, sizeof *feed);
 }

@@ -53,7 +53,8 @@ struct nb__feed {
     nb__fetch *approval; /**< over plain http */
     nb__timer timer;
     nb__live live;
-    bool is_live, is_up, is_shut;
+    nb__text answer; /**< of a replay: what KIS would say */
+    bool is_live, is_replay, is_up, is_shut;
     bool is_accepted;  /**< a registration went through over the link that is up */
     char refusal[200]; /**< why we close the link that just opened; "" */
     char appkey[40];   /**< a name of our own, for a server of this machine */

@@ -46,7 +46,8 @@ static bool update_book(nb__plant *plant, const nb__plant_frame *frame, const nb
     quote->recv_ns = frame->recv_ns;
     quote->event_ns = nb_event_time(quote->time_hhmmss, session_ns, &is_far);
     quote->flags = (is_far ? NB_BOOK_FAR_TIME : 0u) | (drift > 0 ? NB_BOOK_DRIFT : 0u);
-    plant->feed_of[record->topic] = (uint8_t)frame->feed;
+    plant->feed_of[record->topic] =
+        plant->player.source != NULL ? plant->player.origin : (uint8_t)frame->feed;
     nb__books_apply(plant->books, record->topic, product_of(plant, record->topic), quote);
     return true;
 }

@@ -7,6 +7,7 @@
 #include "feed.h"
 #include "keeper.h"
 #include "masters.h"
+#include "player.h"
 
 #define SINKS_MAX 4
 #define WIDTHS_MAX 64
@@ -49,6 +50,7 @@ struct nb__plant {
     nb__width widths[WIDTHS_MAX];
     uint32_t width_count;
     nb__plant_counters counters;
+    nb__player player;
     nb__record records[NB_FRAME_RECORDS_MAX];
 };
 

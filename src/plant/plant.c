@@ -95,7 +95,7 @@ static void feed_link(void *self, nb__feed *feed, bool is_up, const char *reason
 {
     nb__plant *plant = self;
     plant->has_news = true;
-    if (is_up)
+    if (is_up && plant->player.source == NULL) /* a replay's own clock goes on */
         plant->clock = feed->clock;
     else
         nb__frames_set_stale(plant, feed->index);
@@ -274,7 +274,8 @@ static void select_traded(nb__plant *plant)
             rows[count++] = master->rows[i];
     nb__master before = plant->traded;
     plant->traded = (nb__master){.rows = rows, .count = count, .capacity = master->count};
-    nb__plan_set_master(plant->plan, &plant->traded, nb__loop_mono_ns(plant->loop));
+    if (plant->player.source == NULL) /* there is nothing to choose of what was recorded */
+        nb__plan_set_master(plant->plan, &plant->traded, nb__loop_mono_ns(plant->loop));
     nb__master_fini(&before);
 }
 
@@ -364,7 +365,7 @@ static nb_err open_plan(nb__plant *plant, const nb__plant_config *config, nb_err
 static nb_err open_masters(nb__plant *plant, const nb__plant_config *config, nb_error *error)
 {
     const nb__feed_config *first = &config->feeds[0];
-    bool has_server = first->live == NULL || !first->live->is_builtin;
+    bool has_server = first->replay == NULL && (first->live == NULL || !first->live->is_builtin);
     plant->masters.loaded = masters_loaded;
     plant->masters.disk = disk_trouble;
     plant->masters.self = plant;
@@ -402,6 +403,8 @@ static nb_err open_all(nb__plant *plant, const nb__plant_config *config, nb_erro
     if (err == NB_OK)
         err = nb__keeper_open(&plant->keeper, plant->loop, config, plant->topics, &plant->clock,
                               error);
+    if (err == NB_OK && config->feeds[0].replay != NULL)
+        err = nb__player_open(plant, config->feeds[0].replay, error);
     return err;
 }
 
@@ -435,6 +438,7 @@ nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant 
 void nb__plant_shutdown(nb__plant *plant)
 {
     plant->is_shut = true;
+    nb__player_shut(plant);
     for (uint32_t i = 0; i < plant->feed_count; i++)
         nb__feed_shut(&plant->feeds[i]);
 }
@@ -447,6 +451,7 @@ void nb__plant_close(nb__plant *plant)
         nb__hook_remove(plant->loop, &plant->hook);
     nb__timer_cancel(plant->loop, &plant->plan_timer);
     nb__timer_cancel(plant->loop, &plant->loss_timer);
+    nb__player_close(plant);
     nb__keeper_close(&plant->keeper);
     nb__plan_free(plant->plan);
     nb__master_fini(&plant->traded);

@@ -16,6 +16,7 @@
 #include "kis/kis.h"
 #include "night/night.h"
 #include "plan/plan.h"
+#include "replay/replay.h"
 #include "session/session.h"
 #include "symbols/symbols.h"
 
@@ -38,8 +39,11 @@ typedef struct nb__plant_frame {
 } nb__plant_frame;
 
 typedef enum nb__mark_kind {
-    NB__MARK_LINK_UP,  /**< the feed's link is up; a gap ends */
-    NB__MARK_LINK_DOWN /**< a gap begins: what happens now is not seen */
+    NB__MARK_LINK_UP,   /**< the feed's link is up; a gap ends */
+    NB__MARK_LINK_DOWN, /**< a gap begins: what happens now is not seen */
+    /* of a replay */
+    NB__MARK_HOLE, /**< what happened here is not in the recording; it goes on at once */
+    NB__MARK_MOVED /**< another place of the recording: nothing before it is of use */
 } nb__mark_kind;
 typedef struct nb__mark {
     nb__mark_kind kind;
@@ -76,6 +80,9 @@ typedef struct nb__feed_config {
                             LIVE when the address is not KIS's own */
     nb__session_config session;
     const nb__live_config *live; /**< NULL: a server on this machine, with its own approval */
+    /** The only feed of its plant is a recording: kind REPLAY, a session of
+     * nb__replay_session_config(); address and live mean nothing. NULL: it is none. */
+    const nb__replay_config *replay;
 } nb__feed_config;
 
 typedef struct nb__plant_config {
@@ -160,6 +167,37 @@ const nb_calendar *nb__plant_calendar(const nb__plant *plant);
 const nb__evidence *nb__plant_evidence(const nb__plant *plant); /**< NULL: not kept */
 
 const nb__session_clock *nb__plant_clock(const nb__plant *plant);
+
+/* ---- a replay (player.c) ---- */
+
+/** Whether those who take its frames are ready for more: a replay can wait. */
+typedef enum nb__gate_state {
+    NB__GATE_OPEN,
+    NB__GATE_FULL,   /**< somebody reads slowly: time stands until there is room */
+    NB__GATE_AWAITED /**< somebody is not there yet */
+} nb__gate_state;
+typedef struct nb__gate {
+    void *self;
+    nb__gate_state (*look)(void *self); /**< asked before each frame */
+} nb__gate;
+/** Call nb__plant_pull() when it may have opened. */
+void nb__plant_set_gate(nb__plant *plant, const nb__gate *gate);
+void nb__plant_pull(nb__plant *plant); /**< cheap when the feed is no replay, or nothing waits */
+
+/** @return false: the feed is no replay. */
+bool nb__plant_replay(const nb__plant *plant, nb__replay_view *out, nb__gate_state *gate);
+typedef struct nb__replay_command {
+    nb_span seek; /**< empty: stay */
+    bool has_speed, has_pause, is_paused;
+    double speed;
+    uint64_t step; /**< frames; 0: none */
+} nb__replay_command;
+/** In this order: seek, speed, pause, step. @retval NB_E_ARGUMENT  `seek` is no time of it; nothing
+ * happened. */
+nb_err nb__plant_replay_command(nb__plant *plant, const nb__replay_command *command,
+                                nb_error *error);
+/** Every key is taken, and silence is no fault. */
+nb__session_config nb__replay_session_config(uint32_t topics_max);
 
 /** One appkey's link, for status. */
 typedef struct nb__feed_view {
