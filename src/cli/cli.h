@@ -17,6 +17,7 @@ typedef struct nb__command {
 int nb__command_config(int argc, char **argv);
 int nb__command_decode(int argc, char **argv);
 int nb__command_doctor(int argc, char **argv);
+int nb__command_export(int argc, char **argv);
 int nb__command_report(int argc, char **argv);
 int nb__command_serve(int argc, char **argv);
 int nb__command_sim(int argc, char **argv);

@@ -11,6 +11,7 @@ static const nb__command commands[] = {
     {"decode", "print raw KIS frames, one a line, as JSON or CSV", nb__command_decode},
     {"doctor", "checks from the configuration to the first frame of KIS, with what to do",
      nb__command_doctor},
+    {"export", "a recording into csv, jsonl, DBN, Parquet or numpy", nb__command_export},
     {"report", "what a night showed of the questions that only a live night can answer",
      nb__command_report},
     {"serve", "one session to a feed, its books, and the same protocol for many clients",

@@ -79,6 +79,7 @@ typedef struct nb__export_row {
     uint32_t flags; /**< NB_BOOK_*: as live for books; DRIFT and FAR_TIME also for other TRs */
     const nb_quote *quote; /**< of a book TR, after the books: recv_ns, event_ns and flags are set.
                               NULL: no book TR */
+    bool is_resumed;       /**< the first book of its key, or the first after its link was down */
     const nb__row *row;    /**< every field's value, KIS names, and the flags as words. NULL unless
                               the format says needs_values */
 } nb__export_row;
@@ -126,9 +127,12 @@ nb_err nb__export_out_write(nb__export_out *out, nb_span bytes, nb_error *error)
 
 typedef struct nb__export_begin {
     nb__export_out *out; /**< NULL for a format that writes_path */
-    const char *path; /**< of a format that writes_path: a file that is not there yet, beside OUT.
-                         The driver syncs it, renames it to OUT, or removes it */
+    const char *path; /**< a name beside OUT. A format that writes_path makes that file (it is not
+                         there yet); the driver syncs it, renames it to OUT, or removes it. Others
+                         may make files whose names begin with it, and remove them */
     const nb__export_survey *survey; /**< NULL unless the format needs_survey; valid until close */
+    nb__feed_kind feed_kind;         /**< and night: of the recording's first segment */
+    int night;
     const nb_calendar *calendar;
     const char
         *duckdb; /**< where the user says DuckDB's library is; NULL: look in the usual places */
@@ -172,10 +176,10 @@ typedef struct nb__export_how {
     const char *duckdb;              /**< NULL: usual places */
     const nb_calendar *calendar;
     const volatile bool *stop; /**< becomes true on a signal; NULL: never */
-    /** Now and then; `part` 0–1. May be NULL. */
-    void (*progress)(void *self, double part, uint64_t records);
-    /** What was damaged, in words. May be NULL. */
-    void (*damage)(void *self, const char *words);
+    /** Now and then; `part` 0–1 of this reading; `is_survey`: the first of two. May be NULL. */
+    void (*progress)(void *self, bool is_survey, double part, uint64_t records);
+    /** What was damaged or left out, in words, without a line end. May be NULL. */
+    void (*note)(void *self, const char *words);
     void *self;
 } nb__export_how;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A record as a row: its times and flags, and how it looks as JSON and CSV. Never invents a time.
  */
-#include "export.h"
+#include "inside.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,14 @@ static void add_flag(nb__row *row, const char *word)
 {
     if (row->flag_count < NB__ROW_FLAGS_MAX)
         row->flags[row->flag_count++] = word;
+}
+
+void nb__row_set_flags(nb__row *row, uint32_t flags)
+{
+    row->flag_count = 0;
+    for (int i = 0; i < NB_BOOK_FLAG_COUNT; i++)
+        if (flags & 1u << i)
+            add_flag(row, nb_book_flag_word(i));
 }
 
 static int time_of(const nb__row *row)
