@@ -45,16 +45,6 @@ static nb_err read_bytes(int fd, uint64_t offset_bytes, size_t size_bytes, nb__t
 
 /* ---- a packed segment's places ---- */
 
-/* Without an index nothing is known of the times. */
-static void open_times(nb__packed *packed)
-{
-    for (size_t i = 0; i < packed->row_count; i++) {
-        nb__packed_row *row = &packed->rows[i];
-        row->recv_min_ns = row->session_min_ns = INT64_MIN;
-        row->recv_max_ns = row->session_max_ns = INT64_MAX;
-    }
-}
-
 /* Seek table and index from the file's end. @retval NB_E_FRAME  No seek table. */
 static nb_err read_tail(int fd, uint64_t file_bytes, block *b, nb__packed *packed,
                         nb__recording_counters *counters, nb_error *index_error, nb_error *error)
@@ -82,9 +72,7 @@ static nb_err read_tail(int fd, uint64_t file_bytes, block *b, nb__packed *packe
         index_err = read_bytes(fd, file_bytes - table_bytes - index_bytes, index_bytes, &b->file,
                                counters, index_error);
     if (index_err == NB_OK)
-        index_err = nb__packed_index(packed, nb__text_view(&b->file), index_error);
-    if (index_err != NB_OK)
-        open_times(packed);
+        nb__packed_index(packed, nb__text_view(&b->file), index_error);
     return NB_OK;
 }
 
@@ -98,8 +86,12 @@ static bool add_row(nb__packed *packed, size_t *capacity, uint64_t offset_bytes,
         packed->rows = rows;
         *capacity = wanted;
     }
-    packed->rows[packed->row_count++] =
-        (nb__packed_row){.packed_offset = offset_bytes, .packed_bytes = size_bytes};
+    packed->rows[packed->row_count++] = (nb__packed_row){.packed_offset = offset_bytes,
+                                                         .packed_bytes = size_bytes,
+                                                         .recv_min_ns = INT64_MIN,
+                                                         .recv_max_ns = INT64_MAX,
+                                                         .session_min_ns = INT64_MIN,
+                                                         .session_max_ns = INT64_MAX};
     return true;
 }
 
@@ -133,8 +125,6 @@ static nb_err walk_frames(int fd, uint64_t file_bytes, block *b, nb__packed *pac
             err = fail_memory(error);
         at += size;
     }
-    if (err == NB_OK)
-        open_times(packed);
     return err;
 }
 
@@ -199,7 +189,13 @@ static nb_err look_plain(part *p, block *b, nb__recording_counters *counters, nb
     err = read_bytes(fd, 0, size_bytes < HEAD_BYTES ? (size_t)size_bytes : HEAD_BYTES, &b->file,
                      counters, error);
     nb__disk_close(fd);
-    return err == NB_OK ? note_start(p, first_line(nb__text_view(&b->file)), error) : err;
+    if (err == NB_OK)
+        err = note_start(p, first_line(nb__text_view(&b->file)), error);
+    if (err == NB_E_VERSION) { /* or a flipped bit: its sum tells */
+        err = part_open(p, b, counters, error);
+        part_close(p);
+    }
+    return err;
 }
 
 /* A packed one beside a plain one counts when it is good: its end, and frames at both ends. */
@@ -264,17 +260,9 @@ nb_err part_init(part *p, const nb__segment *segment, block *scratch,
     }
     err = look_plain(p, scratch, counters, &why);
     if (err == NB_E_NOT_FOUND && !segment->is_packed) {
-        /* packed since the directory was listed */
-        nb__segment now = *segment;
-        now.is_plain = false;
-        now.is_packed = true;
-        nb_error packed_why = {0};
-        p->segment = now;
-        err = look_packed(p, scratch, counters, &packed_why);
-        if (err != NB_E_NOT_FOUND)
-            why = packed_why;
-        else
-            p->segment = *segment;
+        p->segment.is_plain = false; /* packed since the directory was listed, or removed */
+        p->segment.is_packed = true;
+        err = look_packed(p, scratch, counters, &why);
     }
     return settle(p, err, &why, error);
 }
@@ -290,21 +278,26 @@ void part_fini(part *p)
 
 /* ---- opening ---- */
 
+/* Beyond what can be kept the last one grows: a reader gets too little rather than what is wrong.
+ */
 static void on_damage(void *self, const nb__damage *damage)
 {
     part *p = self;
-    if (damage->kind != NB__DAMAGE_SPAN || p->damage_count == DAMAGES_MAX)
+    uint64_t end = damage->offset_bytes + damage->size_bytes;
+    if (damage->kind != NB__DAMAGE_SPAN && damage->kind != NB__DAMAGE_LINE)
         return;
-    if (p->damage_count == p->damage_capacity) {
+    if (p->damage_count == p->damage_capacity && p->damage_count < DAMAGES_MAX) {
         size_t capacity = p->damage_capacity == 0 ? 16 : p->damage_capacity * 2;
         span *grown = realloc(p->damages, capacity * sizeof *grown);
-        if (grown == NULL)
-            return; /* its lines are then read as they are */
-        p->damages = grown;
-        p->damage_capacity = capacity;
+        if (grown != NULL) {
+            p->damages = grown;
+            p->damage_capacity = capacity;
+        }
     }
-    p->damages[p->damage_count++] =
-        (span){damage->offset_bytes, damage->offset_bytes + damage->size_bytes};
+    if (p->damage_count < p->damage_capacity)
+        p->damages[p->damage_count++] = (span){damage->offset_bytes, end, damage->kind};
+    else if (p->damage_count > 0)
+        p->damages[p->damage_count - 1].end = end;
 }
 
 /* Which spans of a plain segment are damaged: their lines must not be taken for what came. */
@@ -422,19 +415,20 @@ static block_step end_of_plain(part *p, size_t left_bytes, bool is_last, nb_erro
     return BLOCK_DAMAGE;
 }
 
-/* A span whose sum does not fit begins here: past it. */
+/* A span whose sum does not fit, or what is no line, begins here: past it. */
 static bool skip_span(part *p, nb_error *damage)
 {
     while (p->damage_index < p->damage_count && p->damages[p->damage_index].end <= p->offset_bytes)
         p->damage_index++;
     if (p->damage_index == p->damage_count || p->damages[p->damage_index].begin > p->offset_bytes)
         return false;
-    uint64_t end = p->damages[p->damage_index++].end;
-    nb__fail(damage, NB_E_JOURNAL, p->offset_bytes,
-             "damaged: the sum of the %" PRIu64 " bytes from byte %" PRIu64
-             " on does not fit; they are passed over",
-             end - p->offset_bytes, p->offset_bytes);
-    p->offset_bytes = end;
+    const span *bad = &p->damages[p->damage_index++];
+    nb__fail(damage, NB_E_JOURNAL, (size_t)p->offset_bytes,
+             "%" PRIu64 " bytes from byte %" PRIu64 " on are passed over: %s",
+             bad->end - p->offset_bytes, p->offset_bytes,
+             bad->kind == NB__DAMAGE_SPAN ? "their sum does not fit, something in them changed"
+                                          : "they are no line of a journal");
+    p->offset_bytes = bad->end;
     return true;
 }
 

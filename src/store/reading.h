@@ -8,6 +8,7 @@
 
 typedef struct span {
     uint64_t begin, end; /* of the plain bytes */
+    nb__damage_kind kind;
 } span;
 
 /* Caller's; opened for reading by part_open(). */
@@ -23,7 +24,7 @@ typedef struct part {
     bool has_bounds; /* of its session times; first_ns > last_ns: no line has one */
     int64_t first_ns, last_ns;
     uint64_t bounded_bytes; /* of the file, when they were looked for */
-    span *damages;          /* plain one: spans whose sum does not fit, in order */
+    span *damages;          /* plain one: what its sums, or its form, say is damaged, in order */
     size_t damage_count, damage_capacity;
     uint64_t checked_bytes; /* of the file, when they were looked for */
 
