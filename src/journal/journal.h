@@ -357,4 +357,27 @@ nb__unpack *nb__unpack_new(void);
 nb_err nb__unpack_frame(nb__unpack *unpack, nb_span packed, nb__text *plain, nb_error *error);
 void nb__unpack_free(nb__unpack *unpack);
 
+/* ---- mend (mend.c): a segment again, without what is damaged ---- */
+
+typedef struct nb__mend nb__mend;
+/** @param segment  Its name. @param recv_ns  Of a repair mark that no line stands before. @return
+ * NULL: no memory, or no such name. */
+nb__mend *nb__mend_new(const char *segment, int64_t recv_ns);
+/** Bytes that stay, in order, in any pieces. Appended to `out` as they are, but for a sum that
+ * counts bytes that were dropped: it tells what is left.
+ * @retval NB_E_JOURNAL  A sum does not fit, and nothing was dropped before it.
+ * @retval NB_E_MEMORY */
+nb_err nb__mend_keep(nb__mend *mend, nb_span bytes, nb__text *out, nb_error *error);
+/** Bytes that go, whole lines in any pieces; as many of them as can be read. Their marks that the
+ * rest cannot be read without are saved: start (of this segment, when nothing stays before it),
+ * connect, repair. */
+nb_err nb__mend_drop(nb__mend *mend, nb_span bytes, nb_error *error);
+/** In the place of what went: the marks that were saved, the repair mark with the time of the line
+ * before it, and a sum. A line that is not whole goes too. */
+nb_err nb__mend_repair(nb__mend *mend, const nb__journal_repair *repair, nb__text *out,
+                       nb_error *error);
+/** A line without its end, if one stays. */
+nb_err nb__mend_end(nb__mend *mend, nb__text *out, nb_error *error);
+void nb__mend_free(nb__mend *mend);
+
 #endif
