@@ -7,6 +7,7 @@ static const nb__export_format *const formats[] = {
     &nb__export_csv,
     &nb__export_jsonl,
     &nb__export_dbn,
+    &nb__export_parquet,
     &nb__export_npz,
 };
 
