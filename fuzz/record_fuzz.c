@@ -3,9 +3,9 @@
 /*
  * Records of a book: the first byte chooses the TR. Whatever decodes, encodes; that decodes to the
  * same quote and encodes to the same bytes. The generic values agree, good or bad; prices are those
- * of nb_price_parse().
+ * of nb_price_parse(). The wide decoder gives what the scalar one gives.
  */
-#include "kis/kis.h"
+#include "kis/quote_wide.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +47,16 @@ static void check_values(const nb_tr *tr, nb_span record, nb_err code, const nb_
             check_price(quote, &tr->fields[i], &values[i]);
 }
 
+static void check_wide(uint16_t tr_index, nb_span record)
+{
+    nb_quote wide, scalar;
+    if (!nb__quote_wide_is_possible() ||
+        !nb__quote_decode_wide(nb__quote_lanes_at(tr_index), tr_index, record, &wide))
+        return;
+    require(nb__quote_decode_scalar(nb_tr_at(tr_index), record, &scalar, NULL) == NB_OK);
+    require(memcmp(&wide, &scalar, sizeof wide) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     if (size_bytes == 0)
@@ -56,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     nb_quote first, second;
     nb_error error;
     nb_err code = nb_quote_decode(tr, record, &first, &error);
+    check_wide(data[0] == 'F', record);
     check_values(tr, record, code, &first, &error);
     if (code != NB_OK)
         return 0;

@@ -7,6 +7,7 @@
  * works on a copy, so that the caller's quote is written on success only.
  */
 #include "field.h"
+#include "quote_wide.h"
 #include <assert.h>
 #include <string.h>
 
@@ -127,6 +128,17 @@ static void clear_empty_levels(nb_level levels[NB_LEVELS])
 }
 
 nb_err nb_quote_decode(const nb_tr *tr, nb_span record, nb_quote *out, nb_error *error)
+{
+    uint16_t tr_index = nb__tr_index(tr);
+    if (tr_index != UINT16_MAX && nb__quote_wide_is_possible()) {
+        const quote_lanes *lanes = nb__quote_lanes_at(tr_index);
+        if (lanes->is_usable && nb__quote_decode_wide(lanes, tr_index, record, out))
+            return NB_OK;
+    }
+    return nb__quote_decode_scalar(tr, record, out, error);
+}
+
+nb_err nb__quote_decode_scalar(const nb_tr *tr, nb_span record, nb_quote *out, nb_error *error)
 {
     if (!tr->is_book)
         return nb__fail(error, NB_E_ARGUMENT, 0, "%s is not a book TR", tr->id);

@@ -8,7 +8,7 @@
  *
  *     nb__schema | nb_tr[trs_max] | nb_field[fields_max] | strings, NUL after each
  */
-#include "kis/kis.h"
+#include "quote_wide.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -418,6 +418,16 @@ static void print_field(const nb_field *field, nb__text *out)
         nb__text_printf(out, "offsetof(nb_quote, %s)},\n", where->member);
 }
 
+static void print_lanes(const nb_tr *tr, nb__text *out)
+{
+    quote_lanes lanes;
+    nb__quote_lanes_of(tr, &lanes);
+    nb__text_string(out, "    {{");
+    for (int i = 0; i < QUOTE_LANES; i++)
+        nb__text_printf(out, "%s%d", i == 0 ? "" : ", ", lanes.field[i]);
+    nb__text_printf(out, "}, %s},\n", lanes.is_usable ? "true" : "false");
+}
+
 void nb__schema_print_c(const nb__schema *schema, nb__text *out)
 {
     nb__text_string(out, "/* SPDX-License-Identifier: Apache-2.0 */\n"
@@ -440,5 +450,8 @@ void nb__schema_print_c(const nb__schema *schema, nb__text *out)
         nb__text_printf(out, ", %s_fields, %d, %d, %s},\n", tr->id, tr->field_count,
                         tr->field_count_min, tr->is_book ? "true" : "false");
     }
+    nb__text_string(out, "};\n\nstatic const quote_lanes tr_lanes[] = {\n");
+    for (size_t i = 0; i < schema->count; i++)
+        print_lanes(&schema->trs[i], out);
     nb__text_string(out, "};\n\n/* clang-format on */\n");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The built-in table of TRs: rows generated from schema/kis.schema by script/generate. */
 #include "field.h"
+#include "quote_wide.h"
 #include <string.h>
 
 #include "tr_rows.inc"
@@ -24,4 +25,9 @@ uint16_t nb__tr_index(const nb_tr *tr)
         if (tr == &tr_rows[i])
             return (uint16_t)i;
     return UINT16_MAX;
+}
+
+const quote_lanes *nb__quote_lanes_at(uint16_t tr_index)
+{
+    return &tr_lanes[tr_index];
 }
