@@ -22,6 +22,7 @@
 #define WIDE                                                                                       \
     __attribute__((                                                                                \
         target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt")))
+#define TEXT_MIN 80 /* a letter, six digits, 36 of one digit, and what stands between */
 #define TEXT_MAX 255
 #define FIELDS 38
 #define CENT 10000000 /* two decimals in 1e-9 */
@@ -78,7 +79,7 @@ WIDE static inline void add_ends(text *t, int block, __mmask64 is_end)
 WIDE static inline bool text_load(text *t, nb_span record)
 {
     size_t size = record.size_bytes;
-    if (size > TEXT_MAX)
+    if (size < TEXT_MIN || size > TEXT_MAX)
         return false;
     t->is_long = size > 128;
     t->field_count = 0;
