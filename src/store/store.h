@@ -98,7 +98,7 @@ void nb__recorder_line(nb__recorder *recorder, uint32_t feed, nb__journal_kind k
 void nb__recorder_write(nb__recorder *recorder);
 
 typedef struct nb__recorder_counters {
-    uint64_t is_recording, /**< gauge */
+    uint64_t is_recording, is_troubled, /**< gauges: NOT RECORDING is is_troubled */
         lines, frames, bytes, writes, slow_writes /**< over 50 ms */, syncs, slow_syncs, segments,
         packed, pack_failures, holes, lost_lines, lost_bytes, clock_steps, removed_nights,
         write_max_us, sync_max_us; /**< gauges */
@@ -131,6 +131,7 @@ typedef struct nb__recording_range {
 } nb__recording_range;
 
 typedef struct nb__entry {
+    nb_span text;          /**< as it stands, without its '\n'; valid until the next call */
     nb__journal_line line; /**< payload still escaped; valid until the next call */
     nb_span message;       /**< the payload's own bytes; valid until the next call */
     int64_t session_ns;    /**< recv_ns by the clock of its link; of the recorder's own marks, of
@@ -176,6 +177,18 @@ nb__recording_counters nb__recording_count(const nb__recording *recording);
 /** First and last session time that any index or line shows; NB_TIME_UNDEF: no line. Reads plain
  * segments whole the first time. */
 void nb__recording_bounds(nb__recording *recording, int64_t *first_ns, int64_t *last_ns);
+typedef struct nb__recording_totals {
+    uint32_t segments, packed;          /**< of them packed */
+    uint64_t plain_bytes, packed_bytes; /**< on disk, of the files that are read */
+    uint64_t lines, frames;
+    uint64_t damages;          /**< that showed on the way: what was not read was not checked */
+    int64_t first_ns, last_ns; /**< session time; NB_TIME_UNDEF: no line */
+    int64_t changed_ns;        /**< UTC, of its newest file */
+    bool is_stopped;           /**< its last segment ends with a stop mark */
+} nb__recording_totals;
+/** The whole recording, range or not, without moving in it: from the indexes of packed segments and
+ * the last frame of the last; plain segments are read whole, again only when they grew. */
+void nb__recording_total(nb__recording *recording, nb__recording_totals *out);
 nb__feed_kind nb__recording_feed_kind(const nb__recording *recording); /**< of its first segment */
 int nb__recording_night(const nb__recording *recording);               /**< of its first segment */
 void nb__recording_close(nb__recording *recording);
