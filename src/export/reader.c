@@ -18,6 +18,7 @@
 #define TOPICS_MAX 65536
 #define TRS_MAX 64
 #define BAD_TOLD_MAX 10 /* more are only counted */
+#define DAMAGES_TOLD_MAX 20
 #define PROGRESS_LINES 4096
 #define HOUR_NS (3600 * NB__NS_PER_S)
 #define PRODUCT_NOT_ASKED UINT8_MAX
@@ -219,14 +220,24 @@ static void note(const nb__export_reader *reader, const char *words)
         reader->how->note(reader->how->self, words);
 }
 
-static void tell_bad(nb__export_reader *reader, const nb__entry *entry, const nb_error *error)
+static void tell_damage(nb__export_reader *reader, const nb_error *damage)
+{
+    reader->counters->damages++;
+    if (reader->counters->damages <= DAMAGES_TOLD_MAX)
+        note(reader, damage->detail);
+    if (reader->counters->damages == DAMAGES_TOLD_MAX)
+        note(reader, "more damage is only counted; `nightbook journal verify` lists all of it");
+}
+
+static void tell_bad(nb__export_reader *reader, const nb__entry *entry, const char *what,
+                     const nb_error *error)
 {
     char words[400], segment[NB__JOURNAL_NAME_BYTES];
     if (reader->bad_told++ >= BAD_TOLD_MAX)
         return;
     nb__journal_name_print(segment, entry->night, entry->segment_number);
-    snprintf(words, sizeof words, "%s: byte %" PRIu64 ": a frame cannot be read: %s [%s]%s",
-             segment, entry->offset_bytes, error->detail, nb_error_name(error->code),
+    snprintf(words, sizeof words, "%s: byte %" PRIu64 ": a %s cannot be read: %s [%s]%s", segment,
+             entry->offset_bytes, what, error->detail, nb_error_name(error->code),
              reader->bad_told == BAD_TOLD_MAX ? "; more of the kind are only counted" : "");
     note(reader, words);
 }
@@ -418,7 +429,7 @@ static nb_err use_record(nb__export_reader *reader, const nb__entry *entry, nb__
         err = read_values(reader, row, &reason);
     if (err != NB_OK) {
         reader->counters->bad_records++;
-        tell_bad(reader, entry, &reason);
+        tell_bad(reader, entry, "record", &reason);
         return NB_OK;
     }
     return give_row(reader, row, error);
@@ -451,7 +462,7 @@ static nb_err use_frame(nb__export_reader *reader, const nb__entry *entry, nb_er
         err = nb_records_begin(&frame, &walk, &reason);
     if (err != NB_OK) {
         reader->counters->bad_frames++;
-        tell_bad(reader, entry, &reason);
+        tell_bad(reader, entry, "frame", &reason);
         return NB_OK;
     }
     nb__export_row row = {.frame = &frame,
@@ -510,8 +521,7 @@ static nb_err run_lines(nb__export_reader *reader, nb_error *error)
         if (reader->how->stop != NULL && *reader->how->stop)
             return nb__fail(error, NB_E_CLOSED, 0, "interrupted");
         if (step == NB__RECORDING_DAMAGE) {
-            reader->counters->damages++;
-            note(reader, damage.detail);
+            tell_damage(reader, &damage);
             continue;
         }
         if (lines % PROGRESS_LINES == 0)
