@@ -21,10 +21,12 @@ typedef struct part {
     nb__packed packed;  /* rows of a packed one; without an index all times are open */
     nb__journal_start start;
     bool has_start;
-    bool has_bounds; /* of its session times; first_ns > last_ns: no line has one */
-    int64_t first_ns, last_ns;
-    uint64_t bounded_bytes; /* of the file, when they were looked for */
-    span *damages;          /* plain one: what its sums, or its form, say is damaged, in order */
+    bool has_totals;           /* what follows is known */
+    int64_t first_ns, last_ns; /* session times; first > last: no line has one */
+    uint64_t lines, frames, found_damages;
+    bool is_stopped;      /* of one that was read whole: it ends with a stop mark */
+    uint64_t total_bytes; /* of the file, when it was looked at */
+    span *damages;        /* plain one: what its sums, or its form, say is damaged, in order */
     size_t damage_count, damage_capacity;
     uint64_t checked_bytes; /* of the file, when they were looked for */
 
@@ -72,5 +74,31 @@ bool row_is_needed(const nb__packed_row *row, bool is_live, nb__recording_range 
  * then the best guess.
  */
 bool marks_before(const nb__packed *packed, size_t row_index, size_t *known_bytes);
+
+/* ---- recording.c, totals.c ---- */
+
+/* What is told of a part before its first line. */
+typedef enum stage { STAGE_MISSING, STAGE_OPEN, STAGE_TROUBLE, STAGE_LINES } stage;
+
+struct nb__recording {
+    nb__catalogue catalogue;
+    bool is_one_file; /* what lies before it is not asked for */
+    part *parts;
+    size_t part_count;
+    nb__feed_kind feed;
+
+    nb__recording_range range;
+    size_t part_index; /* the one that is read */
+    stage stage;
+    bool has_skipped; /* rows of it: whose the next lines are must be asked of the index */
+    block block;
+    const char *at, *end; /* lines of the block that were not taken */
+    nb__journal_links links;
+    nb__text message;
+    nb__recording_counters counters;
+};
+
+/* Without a connect mark, receive time is session time. */
+bool part_is_live(const nb__recording *r, const part *p);
 
 #endif

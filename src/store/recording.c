@@ -11,27 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is told of a part before its first line. */
-typedef enum stage { STAGE_MISSING, STAGE_OPEN, STAGE_TROUBLE, STAGE_LINES } stage;
-
-struct nb__recording {
-    nb__catalogue catalogue;
-    bool is_one_file; /* what lies before it is not asked for */
-    part *parts;
-    size_t part_count;
-    nb__feed_kind feed;
-
-    nb__recording_range range;
-    size_t part_index; /* the one that is read */
-    stage stage;
-    bool has_skipped; /* rows of it: whose the next lines are must be asked of the index */
-    block block;
-    const char *at, *end; /* lines of the block that were not taken */
-    nb__journal_links links;
-    nb__text message;
-    nb__recording_counters counters;
-};
-
 /* ---- opening ---- */
 
 static bool is_segment_file(const char *path)
@@ -129,7 +108,7 @@ nb_err nb__recording_seek(nb__recording *r, nb__recording_range range, nb_error 
 
 /* ---- which parts and rows the range needs ---- */
 
-static bool is_live(const nb__recording *r, const part *p)
+bool part_is_live(const nb__recording *r, const part *p)
 {
     return (p->has_start ? p->start.feed : r->feed) == NB__FEED_LIVE;
 }
@@ -143,11 +122,11 @@ static bool part_is_needed(const nb__recording *r, const part *p)
                               .session_max_ns = p->last_ns,
                               .recv_min_ns = INT64_MAX,
                               .recv_max_ns = INT64_MIN};
-        return !p->has_bounds || p == &r->parts[r->part_count - 1] ||
+        return !p->has_totals || p == &r->parts[r->part_count - 1] ||
                row_is_needed(&row, false, r->range);
     }
     for (size_t i = 0; i < p->packed.row_count; i++)
-        if (row_is_needed(&p->packed.rows[i], is_live(r, p), r->range))
+        if (row_is_needed(&p->packed.rows[i], part_is_live(r, p), r->range))
             return true;
     return p->packed.row_count == 0;
 }
@@ -157,7 +136,7 @@ static bool part_is_needed(const nb__recording *r, const part *p)
 static void forget_links(nb__recording *r, const part *p)
 {
     r->links.count = r->links.found_index = 0;
-    r->links.is_live = is_live(r, p);
+    r->links.is_live = part_is_live(r, p);
 }
 
 /* Rows were passed over: the marks of the index before the next one stand for them. @return false:
@@ -185,7 +164,7 @@ static block_step packed_block(nb__recording *r, part *p, nb_error *damage)
     size_t first = p->row_index;
     bool had_skipped = r->has_skipped;
     while (p->row_index < p->packed.row_count &&
-           !row_is_needed(&p->packed.rows[p->row_index], is_live(r, p), r->range))
+           !row_is_needed(&p->packed.rows[p->row_index], part_is_live(r, p), r->range))
         p->row_index++;
     if (p->row_index == p->packed.row_count)
         return BLOCK_END;
@@ -340,6 +319,7 @@ static bool is_in_range(nb__recording_range range, int64_t session_ns)
 /* @return false: no memory. */
 static bool fill(nb__recording *r, const char *begin, nb__entry *out)
 {
+    out->text = (nb_span){begin, (size_t)(r->at - begin) - 1};
     const nb__segment *segment = &r->parts[r->part_index].segment;
     out->link = out->line.link == 0 ? NULL : nb__journal_links_find(&r->links, out->line.link);
     out->night = segment->night;
@@ -420,65 +400,4 @@ nb__feed_kind nb__recording_feed_kind(const nb__recording *r)
 int nb__recording_night(const nb__recording *r)
 {
     return r->parts[0].segment.night;
-}
-
-static void widen(int64_t first_ns, int64_t last_ns, int64_t *least_ns, int64_t *most_ns)
-{
-    if (first_ns > last_ns)
-        return;
-    if (first_ns < *least_ns)
-        *least_ns = first_ns;
-    if (last_ns > *most_ns)
-        *most_ns = last_ns;
-}
-
-/* Without an index: by reading it, beside what is being read. */
-static void scan_bounds(nb__recording *r, part *p, const char *path)
-{
-    nb__recording *one;
-    nb__entry entry;
-    nb__recording_step step;
-    if (nb__recording_open(path, &one, NULL) != NB_OK)
-        return;
-    one->feed = r->feed;
-    while ((step = nb__recording_next(one, &entry, NULL)) != NB__RECORDING_END)
-        if (step == NB__RECORDING_LINE && entry.session_ns != NB_TIME_UNDEF)
-            widen(entry.session_ns, entry.session_ns, &p->first_ns, &p->last_ns);
-    r->counters.frames_read += one->counters.frames_read;
-    r->counters.bytes_read += one->counters.bytes_read;
-    nb__recording_close(one);
-}
-
-static void find_bounds(nb__recording *r, part *p)
-{
-    char path[NB__STORE_PATH_MAX];
-    nb__disk_entry entry = {0};
-    nb__segment_path(&p->segment, p->is_packed, path);
-    if (!p->packed.has_index)
-        (void)nb__disk_stat(path, &entry, NULL);
-    if (p->has_bounds && p->bounded_bytes == entry.size_bytes)
-        return;
-    p->has_bounds = true;
-    p->bounded_bytes = entry.size_bytes;
-    p->first_ns = INT64_MAX;
-    p->last_ns = INT64_MIN;
-    if (!p->packed.has_index && !p->is_unreadable)
-        scan_bounds(r, p, path);
-    for (size_t i = 0; p->packed.has_index && i < p->packed.row_count; i++) {
-        const nb__packed_row *row = &p->packed.rows[i];
-        bool has_none = row->session_min_ns > row->session_max_ns && is_live(r, p);
-        widen(has_none ? row->recv_min_ns : row->session_min_ns,
-              has_none ? row->recv_max_ns : row->session_max_ns, &p->first_ns, &p->last_ns);
-    }
-}
-
-void nb__recording_bounds(nb__recording *r, int64_t *first_ns, int64_t *last_ns)
-{
-    int64_t first = INT64_MAX, last = INT64_MIN;
-    for (size_t i = 0; i < r->part_count; i++) {
-        find_bounds(r, &r->parts[i]);
-        widen(r->parts[i].first_ns, r->parts[i].last_ns, &first, &last);
-    }
-    *first_ns = first <= last ? first : NB_TIME_UNDEF;
-    *last_ns = first <= last ? last : NB_TIME_UNDEF;
 }

@@ -208,22 +208,36 @@ typedef struct nb__verify_report {
     size_t damage_count;
     bool is_packed_good; /**< of a packed one: each frame, index, seek table, hash of the whole */
     char words[256];     /**< about the file as a whole: cannot be read, is not its predecessor's
-                            follower …; "" */
+                            follower …; also what is worth knowing of a good one; "" */
     bool is_good;        /**< nothing is missing or damaged; a torn tail counts as damage only of a
                             segment that has a follower */
 } nb__verify_report;
-/** Verify one segment; `before`: its predecessor's report, NULL: the first. */
+/**
+ * Verify one segment; of its two files the packed one when it is good. A file that cannot be read is
+ * a finding.
+ *
+ * @param before  The report of the segment before it; NULL: it is the first, or the only one that is
+ * looked at. A predecessor that is missing is named; when its whole night is gone, that is no damage.
+ * @retval NB_E_VERSION, NB_E_MEMORY  Nothing to free.
+ */
 nb_err nb__verify_segment(const nb__segment *segment, const nb__verify_report *before,
                           nb__verify_report *out, nb_error *error);
 void nb__verify_fini(nb__verify_report *report);
 
 typedef struct nb__repair_result {
-    uint64_t dropped_bytes, dropped_spans;
-    char
-        kept_in[NB__STORE_PATH_MAX]; /**< the last file with damaged bytes; "": nothing was wrong */
+    uint64_t dropped_bytes, dropped_spans; /**< plain bytes, as far as their number is known */
+    char kept_in[NB__STORE_PATH_MAX];      /**< the last file with damaged bytes; "": none */
+    bool is_rebuilt; /**< index and seek table were made anew; with dropped_spans 0: nothing else
+                        was wrong. Neither: nothing was */
 } nb__repair_result;
-/** Drop what is damaged, and nothing behind it; the bytes are kept beside the segment as
- * NAME.damaged-OFFSET. Whole or not at all. @retval NB_E_BUSY  A recorder writes to it. */
+/**
+ * Drop what is damaged, and nothing behind it, with a repair mark in its place. The bytes are kept
+ * beside the segment as NAME.damaged-OFFSET (a zstd frame: .zst). Whole or not at all; what comes
+ * out is verified before it takes the old one's place. Safe to be killed at any step.
+ *
+ * @retval NB_E_BUSY  A recorder writes to it, or something packs or repairs in its directory.
+ * @retval NB_E_NOT_FOUND, NB_E_SYSTEM, NB_E_MEMORY, NB_E_VERSION
+ */
 nb_err nb__repair_segment(const nb__segment *segment, nb__repair_result *out, nb_error *error);
 
 /** Write NAME.log.zst.tmp, sync, read back and compare, rename, sync the directory, remove the
