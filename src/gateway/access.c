@@ -193,7 +193,8 @@ static bool option_take(nb_span word, access_options *out)
     } known[] = {{"last", &out->last},
                  {"marks", &out->marks},
                  {"conflate", &out->conflate},
-                 {"tidy", &out->tidy}};
+                 {"tidy", &out->tidy},
+                 {"gaps", &out->gaps}};
     for (size_t i = 0; i < NB__COUNT_OF(known); i++) {
         if (nb__span_is(word, known[i].word)) {
             *known[i].flag = true;
@@ -225,9 +226,9 @@ bool access_options_parse(nb_span path, access_options *out, char detail[160])
                           is_secret
                               ? NB__SPAN("key")
                               : (nb_span){word.data, word.size_bytes < 24 ? word.size_bytes : 24});
-            nb__text_string(&text,
-                            " in the address; known are last, marks, conflate, tidy and key=KEY, "
-                            "as in /+last+marks/");
+            nb__text_string(
+                &text, " in the address; known are last, marks, conflate, tidy, gaps and key=KEY, "
+                       "as in /+last+marks/");
             nb_span view = nb__text_view(&text);
             (void)nb__span_copy((nb_span){view.data, view.size_bytes < 159 ? view.size_bytes : 159},
                                 detail, 160);

@@ -41,7 +41,7 @@ int access_check(const access *a, const nb__http_message *request, const char **
 
 /** What the first path segment `/+word+word…` asks for. */
 typedef struct access_options {
-    bool last, marks, conflate, tidy;
+    bool last, marks, conflate, tidy, gaps;
     bool has_key;
     nb_span key;  /**< into the path */
     nb_span path; /**< what follows the segment; "/" when nothing does */

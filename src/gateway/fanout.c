@@ -251,6 +251,7 @@ static void flush_client(fan *f, fan_client *c)
 
 void fan_flush(fan *f)
 {
+    f->io.sync(f->io.self);
     if (f->ring.head != f->flushed_head)
         for (uint32_t i = f->star_count; i-- > 0;)
             if (i < f->star_count)

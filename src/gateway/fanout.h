@@ -82,6 +82,8 @@ typedef struct fan_topic {
 /** How bytes leave, and what happens to the slow. */
 typedef struct fan_io {
     void *self;
+    /** Before the first write of a flush: what frames came is to be in the journal by then. */
+    void (*sync)(void *self);
     /** Less than all taken, even nothing: fan_writable() comes. An error: fan_leave() comes. */
     nb_err (*write)(void *peer, const struct iovec *iov, int iov_count, size_t *taken_bytes);
     void (*queue)(void *peer,
@@ -109,6 +111,7 @@ typedef struct fan {
     fan_client **clients; /**< by index; NULL: free */
     uint32_t *free_indexes, *dirty, *stars;
     uint32_t client_max, free_count, client_top, dirty_count, star_count, tidy_count;
+    bool is_patient; /**< whoever sends waits for the slow: no list is too long */
     bool keeps_tidy; /**< a +tidy client has been here: last values are kept cut, too */
     fan_topic *topics;
     uint32_t topic_count, topic_capacity;
@@ -149,6 +152,8 @@ nb_span fan_cut(const nb_tr *tr, nb_span record);
 void fan_keep_last(fan *f, fan_topic *topic, const nb_frame *head, nb_span record);
 /** The last value as this client gets it. Empty: there is none. */
 nb_span fan_last(const fan_topic *topic, bool is_tidy);
+/** None of any key. */
+void fan_forget_last(fan *f);
 /** The first +tidy client ever is here: cut what is held. */
 void fan_tidy_last(fan *f);
 
@@ -194,5 +199,8 @@ void fan_settle(fan *f, fan_client *c);
 /** Drop pending book messages: last values will do. @return false: others were lost, too. */
 bool fan_absorb(fan *f, fan_client *c);
 void fan_mark_dirty(fan *f, fan_client *c);
+/** How many messages back that begins which still waits for a client, when it is half of what may
+ * wait; 0: it has room. Of one that conflates only what does not conflate counts. */
+uint64_t fan_behind(const fan *f, const fan_client *c);
 
 #endif

@@ -25,6 +25,7 @@ nb__gateway_config nb__gateway_config_default(void)
         .pingpong_timeout_ns = 100 * NB__NS_PER_S,
         .answer_wait_ns = 900 * NB__NS_PER_MS,
         .on_loss_ns = 30 * NB__NS_PER_S,
+        .replay_wait = 1,
     };
     config.server.send_buffer_bytes =
         256 << 10; /* so that who is slow is known before his data is old */
@@ -48,6 +49,11 @@ int64_t gateway_session_ns(const nb__gateway *g)
 }
 
 /* ---- how the fan reaches the sockets ---- */
+
+static void io_sync(void *self)
+{
+    nb__plant_sync(((nb__gateway *)self)->plant);
+}
 
 static nb_err io_write(void *peer, const struct iovec *iov, int iov_count, size_t *taken_bytes)
 {
@@ -100,6 +106,7 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
     access_options options;
     access_mask(request->target, target, sizeof target);
     nb__log(NB__LOG_DEBUG, "gateway", "client %s connects to %s", nb__peer_name(peer), target);
+    nb__plant_sync(g->plant); /* the answer states the feed's clock, or why it is lost */
     int status = access_check(&g->access, request, &sentence);
     if (status != 0) {
         *(status == 421 ? &g->counters.refused_host : &g->counters.refused_origin) += 1;
@@ -118,6 +125,10 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
     }
     if (loss_refuses(g, extra_headers, words))
         return refuse_upgrade(g, 503, words, detail);
+    if (hold_refuses(g, options.gaps)) {
+        nb__text_string(extra_headers, "Retry-After: 1\r\n");
+        return refuse_upgrade(g, 503, "the recorded link is down here", detail);
+    }
     client *c = g->is_shut ? NULL : calloc(1, sizeof *c);
     if (c == NULL)
         return refuse_upgrade(g, 503, "no room for another client; try again later", detail);
@@ -126,9 +137,13 @@ static int on_upgrade(void *self, nb__peer *peer, const nb__http_message *reques
     c->fan.is_tidy = options.tidy;
     c->wants_last = options.last;
     c->wants_marks = options.marks;
+    c->wants_gaps = options.gaps;
+    c->follows_clock =
+        nb__span_is_nocase(nb__http_header_find(request, "Nightbook-Clock"), "follow");
     c->is_authorised = g->access.key_count == 0 || is_known;
     char header[CLOCK_HEADER_BYTES];
-    size_t size = nb__session_clock_print(header, &g->stated, nb__loop_real_ns(g->loop));
+    const nb__session_clock *clock = g->hold.is_patient ? nb__plant_clock(g->plant) : &g->stated;
+    size_t size = nb__session_clock_print(header, clock, nb__loop_real_ns(g->loop));
     nb__text_append(extra_headers, header, size);
     nb__peer_set_user(peer, c);
     return 101;
@@ -235,9 +250,15 @@ static void follow_clock(nb__gateway *g)
 {
     const nb__session_clock *clock = nb__plant_clock(g->plant);
     bool is_other = is_another_clock(&g->stated, clock, nb__loop_real_ns(g->loop));
-    g->stated = *clock;
+    bool is_replay = g->stated.kind == NB__FEED_REPLAY && clock->kind == NB__FEED_REPLAY;
+    if (is_other || !is_replay)
+        g->stated = *clock;
     if (!is_other || g->counters.clients == 0)
         return;
+    if (is_replay) { /* it moves as its user wants: who dates frames by it follows */
+        marks_clock(g);
+        return;
+    }
     nb__log(NB__LOG_INFO, "gateway",
             "the feed's clock is another one (%s): clients are closed with 1012\n"
             "  those that connect again are told the new one",
@@ -267,7 +288,10 @@ static void sweep_fire(nb__timer *timer, int64_t now_ns)
         if (c == NULL || c->fan.is_gone)
             continue;
         int64_t quiet_since = c->fan.sent_ns > c->pinged_ns ? c->fan.sent_ns : c->pinged_ns;
-        if (c->unanswered_ns != 0 && now_ns - c->unanswered_ns >= g->config.pingpong_timeout_ns) {
+        if (g->hold.is_patient && c->fan.is_blocked)
+            continue; /* it has not read what came before */
+        if (c->unanswered_ns != 0 && now_ns - c->unanswered_ns >= g->config.pingpong_timeout_ns &&
+            !g->hold.is_patient) {
             close_quiet(g, c, "PINGPONG was not answered");
         } else if (!c->is_authorised && now_ns - c->opened_ns >= UNAUTHORISED_MAX_NS) {
             close_quiet(g, c, "no approval key of this server was shown");
@@ -293,8 +317,12 @@ static void turn_end(nb__hook *hook)
     nb__gateway *g = HOLDER(hook, nb__gateway, hook);
     g->fan.now_ns = gateway_mono_ns(g);
     loss_check(g);
+    if (g->hold.is_patient)
+        follow_clock(g);
     fan_flush(&g->fan);
     conversation_release(g);
+    if (g->hold.is_patient)
+        nb__plant_pull(g->plant); /* there may be room now */
 }
 
 /* A turn is all that it takes: its end looks. */
@@ -314,9 +342,15 @@ static void on_frame(void *self, const nb__plant_frame *frame)
 
 static void on_mark(void *self, const nb__mark *mark)
 {
-    marks_send(self, mark);
-    if (mark->kind == NB__MARK_LINK_UP)
-        follow_clock(self);
+    nb__gateway *g = self;
+    if (mark->kind == NB__MARK_MOVED)
+        fan_forget_last(&g->fan);
+    hold_mark(g, mark);
+    marks_send(g, mark);
+    if (mark->kind == NB__MARK_LINK_UP || mark->kind == NB__MARK_MOVED)
+        follow_clock(g);
+    if (mark->kind == NB__MARK_LINK_DOWN && !mark->is_rest)
+        hold_drop(g, mark->reason);
 }
 
 static void on_registration(void *self, uint32_t topic)
@@ -328,7 +362,8 @@ static void on_registration(void *self, uint32_t topic)
 
 static nb_err open_parts(nb__gateway *g, nb_error *error)
 {
-    const fan_io io = {.self = g, .write = io_write, .queue = io_queue, .slow = io_slow};
+    const fan_io io = {
+        .self = g, .sync = io_sync, .write = io_write, .queue = io_queue, .slow = io_slow};
     nb_err err = access_init(&g->access, &g->config, error);
     if (err != NB_OK)
         return err;
@@ -375,6 +410,7 @@ nb_err nb__gateway_open(nb__loop *loop, nb__plant *plant, const nb__gateway_conf
     const nb__sink sink = {
         .self = g, .frame = on_frame, .mark = on_mark, .registration = on_registration};
     nb__plant_add_sink(plant, &sink);
+    hold_open(g);
     loss_check(g);
     *out = g;
     return NB_OK;
@@ -401,6 +437,7 @@ void nb__gateway_close(nb__gateway *gateway)
     nb__timer_cancel(gateway->loop, &gateway->sweep);
     nb__timer_cancel(gateway->loop, &gateway->wait);
     nb__timer_cancel(gateway->loop, &gateway->loss);
+    hold_close(gateway);
     fan_fini(&gateway->fan);
     access_fini(&gateway->access);
     nb__text_fini(&gateway->text);

@@ -26,9 +26,12 @@ typedef struct nb__gateway_config {
     int64_t pingpong_timeout_ns; /**< 100 s */
     int64_t answer_wait_ns;      /**< 900 ms: after that SUBSCRIBE SUCCESS is given and status says
                                     pending */
-    int64_t on_loss_ns; /**< the link down for so long: clients are closed with 1012 and the next
-                           ones answered 503 until it is up, as at KIS; INT64_MAX: they are kept.
-                           Default 30 s */
+    int64_t on_loss_ns;   /**< the link down for so long: clients are closed with 1012 and the next
+                             ones answered 503 until it is up, as at KIS; INT64_MAX: they are kept.
+                             Default 30 s */
+    uint32_t replay_wait; /**< a replay begins when so many clients have subscribed; default 1 */
+    bool drops_gaps; /**< where a replay's link was lost, every client's connection ends; else only
+                        of those who asked (`/+gaps`) */
     const char *allowed_hosts[16]; /**< names beside the listen address and localhost */
     const char *allowed_origins[16];
     const char *client_keys[NB__CLIENT_KEYS_MAX]; /**< required beyond loopback */
@@ -51,6 +54,8 @@ uint16_t nb__gateway_port(const nb__gateway *gateway);
 /** Close 1001 to all clients, flush, stop accepting. */
 void nb__gateway_shutdown(nb__gateway *gateway);
 void nb__gateway_close(nb__gateway *gateway);
+/** The kernel has all that is for clients. */
+bool nb__gateway_is_drained(const nb__gateway *gateway);
 
 typedef struct nb__gateway_counters {
     uint64_t clients, clients_total, subscriptions, messages, deliveries, delivered_bytes, writes,
@@ -59,6 +64,7 @@ typedef struct nb__gateway_counters {
         clock_closed,     /**< closed with 1012: the feed's clock is another one */
         loss_closed,      /**< closed with 1012: the feed is lost */
         loss_refused,     /**< upgrades answered 503 meanwhile */
+        gap_closed,       /**< closed with 1012: a replay's link was lost there */
         dropped_too_long, /**< messages longer than a quarter of the ring */
         last_bytes;       /**< held as last values */
 } nb__gateway_counters;

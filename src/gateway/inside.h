@@ -5,6 +5,7 @@
 
 #include "access.h"
 #include "fanout.h"
+#include "hold.h"
 
 #define GATEWAY_SECRETS_MAX 16 /* TRs whose iv and key one client session remembers */
 
@@ -20,7 +21,7 @@ typedef struct client {
     int64_t unanswered_ns; /* the first PINGPONG since the client's last frame; 0: none */
     client_secret *secrets;
     uint8_t secret_count;
-    bool wants_last, wants_marks, is_authorised;
+    bool wants_last, wants_marks, wants_gaps, follows_clock, is_authorised;
 } client;
 
 /* A subscription that is answered with success at `at_ns` if KIS has not answered by then. */
@@ -39,6 +40,7 @@ struct nb__gateway {
     nb__session_clock stated; /* what connected clients were told in Nightbook-Clock */
     access access;
     fan fan;
+    hold hold;
     nb__hook hook;
     nb__timer sweep, wait, loss;
     nb__text text;  /* scratch: the message or body that is being made */
@@ -83,12 +85,42 @@ void loss_check(nb__gateway *g);
 #define LOSS_WORDS_BYTES 160
 bool loss_refuses(nb__gateway *g, nb__text *extra_headers, char words[LOSS_WORDS_BYTES]);
 
+/* ---- hold.c: what a replay waits for ---- */
+void hold_open(nb__gateway *g);
+void hold_close(nb__gateway *g);
+/* Clients that have a subscription. */
+uint32_t hold_subscribed(const nb__gateway *g);
+/* Who keeps it waiting, and for how long. @return false: nobody. */
+bool hold_slow(const nb__gateway *g, char *name, size_t capacity_bytes, int64_t *held_ns);
+/* What the recording's links do. */
+void hold_mark(nb__gateway *g, const nb__mark *mark);
+/* Where a link was lost, those who asked for it lose theirs. */
+void hold_drop(nb__gateway *g, const char *reason);
+bool hold_refuses(const nb__gateway *g, bool asks_for_gaps);
+
+/* ---- replay.c: /v1/replay ---- */
+#define REPLAY_WORDS_BYTES 320
+/* @return false: the feed is no replay. */
+bool replay_print(const nb__gateway *g, nb__text *out);
+void replay_words(const nb__gateway *g, char *out, size_t capacity_bytes); /* "": it is none */
+bool replay_command(nb__gateway *g, nb_span body, char words[REPLAY_WORDS_BYTES]);
+
 /* ---- marks.c ---- */
 void marks_welcome(nb__gateway *g, client *c);
 void marks_send(nb__gateway *g, const nb__mark *mark);
+/* To those who follow the clock: it is another one from here on. */
+void marks_clock(nb__gateway *g);
 
 /* ---- rest.c ---- */
 void rest_request(nb__gateway *g, nb__peer *peer, const nb__http_message *request);
+
+/* ---- recording.c: the journal, and our own latency ---- */
+/* Of a plant without a recorder: state "off", and why. */
+nb__recorder_view recording_look(const nb__gateway *g);
+int64_t recording_synced_age_ns(const nb__gateway *g, const nb__recorder_view *view);
+void recording_print(const nb__gateway *g, nb__text *out); /* "recorder", "latency" of the status */
+void recording_print_alarm(const nb__gateway *g, nb__text *out);
+void recording_words(const nb__gateway *g, char *out, size_t capacity_bytes);
 
 /* ---- feeds.c, status.c, slots.c, books.c, metrics.c, page.c: what rest.c answers with ---- */
 /* One object for each appkey's link. */
@@ -106,6 +138,7 @@ void books_print_all(const nb__gateway *g, nb_span tr_id, uint64_t after, nb__te
 bool books_print_one(const nb__gateway *g, nb_span tr_id, nb_span tr_key, nb__text *out);
 void metrics_print(const nb__gateway *g, nb__text *out);
 void page_print(const nb__gateway *g, nb__text *out);
+void page_escape(nb__text *out, const char *text);
 
 /* The kind of feed as its clock states it. */
 nb__feed_kind gateway_feed_kind(const nb__gateway *g);
@@ -118,7 +151,7 @@ typedef struct counter_table {
     size_t count;
     const void *counters;
 } counter_table;
-#define GATEWAY_TABLES 5
+#define GATEWAY_TABLES 6
 void gateway_tables(const nb__gateway *g, counter_table out[GATEWAY_TABLES]);
 /* Those of one link. */
 counter_table session_table(const nb__session *session);

@@ -41,6 +41,8 @@ const nb__metric nb__gateway_metrics[] = {
            "Clients closed with 1012 because the feed was lost for too long.", false),
     METRIC(loss_refused, "gateway_loss_refused_total",
            "Clients answered 503 because the feed is lost.", false),
+    METRIC(gap_closed, "gateway_gap_closed_total",
+           "Clients closed with 1012 where a replay's link was lost.", false),
     METRIC(dropped_too_long, "gateway_dropped_too_long_total",
            "Messages longer than a quarter of the ring.", false),
     METRIC(last_bytes, "gateway_last_bytes", "Bytes held as last values.", true),
@@ -78,6 +80,8 @@ void gateway_tables(const nb__gateway *g, counter_table out[GATEWAY_TABLES])
                              nb__books_count(nb__plant_books(plant))};
     out[3] =
         (counter_table){"gateway", nb__gateway_metrics, nb__gateway_metric_count, &g->counters};
+    out[5] = (counter_table){"recorder", nb__recorder_metrics, nb__recorder_metric_count,
+                             recording_look(g).counters};
     out[4] = (counter_table){"server", server_metrics, NB__COUNT_OF(server_metrics),
                              nb__server_count(g->server)};
 }
@@ -165,6 +169,54 @@ static void print_gauge(nb__text *out, const char *name, const char *help, uint6
     nb__text_printf(out, "nightbook_%s %" PRIu64 "\n", name, value);
 }
 
+/* Seconds, exact to the nanosecond. */
+static void print_seconds(nb__text *out, const char *name, uint64_t ns)
+{
+    nb__text_printf(out, "nightbook_%s %" PRIu64 ".%09" PRIu64 "\n", name, ns / NB__NS_PER_S,
+                    ns % NB__NS_PER_S);
+}
+
+static void print_latency(const nb__gateway *g, nb__text *out)
+{
+    static const struct {
+        const char *name;
+        uint32_t ppm;
+    } quantiles[] = {{"latency_seconds{quantile=\"0.5\"}", 500000},
+                     {"latency_seconds{quantile=\"0.99\"}", 990000},
+                     {"latency_seconds{quantile=\"0.999\"}", 999000}};
+    const nb__hist *hist = nb__plant_latency(g->plant);
+    nb__text_string(out, "# HELP nightbook_latency_seconds From the read of a frame to the end of "
+                         "the turn in which it was passed on.\n"
+                         "# TYPE nightbook_latency_seconds summary\n");
+    for (size_t i = 0; i < NB__COUNT_OF(quantiles); i++)
+        print_seconds(out, quantiles[i].name, (uint64_t)nb__hist_quantile(hist, quantiles[i].ppm));
+    print_seconds(out, "latency_seconds_sum", hist->sum);
+    nb__text_printf(out, "nightbook_latency_seconds_count %" PRIu64 "\n", hist->count);
+    print_head(out, "latency_max_seconds", "The longest of them since the start.", true);
+    print_seconds(out, "latency_max_seconds", (uint64_t)hist->max);
+}
+
+/* What is no counter of the recorder; nothing where nothing is recorded. */
+static void print_recorder(const nb__gateway *g, nb__text *out)
+{
+    nb__recorder_view view = recording_look(g);
+    if (view.directory[0] == '\0')
+        return;
+    print_gauge(out, "recorder_disk_free_bytes", "Free on the journal's disk, as last looked at.",
+                view.disk_free_bytes);
+    if (view.synced_ns > 0) {
+        print_head(out, "recorder_synced_age_seconds", "What came before is safe from a power cut.",
+                   true);
+        print_seconds(out, "recorder_synced_age_seconds",
+                      (uint64_t)recording_synced_age_ns(g, &view));
+    }
+    if (view.nights_left < 0)
+        return;
+    print_head(out, "recorder_nights_left", "Nights that fit on the disk at the present rate.",
+               true);
+    nb__text_printf(out, "nightbook_recorder_nights_left %.2f\n", view.nights_left);
+}
+
 void metrics_print(const nb__gateway *g, nb__text *out)
 {
     nb__feed_kind kind = gateway_feed_kind(g);
@@ -183,6 +235,8 @@ void metrics_print(const nb__gateway *g, nb__text *out)
     print_gauge(out, "feed_registrations", "Registrations that the feed's sessions hold.",
                 feeds_slots_used(g));
     print_of_feeds(g, out);
+    print_recorder(g, out);
+    print_latency(g, out);
     counter_table tables[GATEWAY_TABLES];
     gateway_tables(g, tables);
     for (size_t t = 0; t < GATEWAY_TABLES; t++) {

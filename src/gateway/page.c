@@ -6,7 +6,7 @@
 
 #define BOOKS_MAX 100
 
-static void escape(nb__text *out, const char *text)
+void page_escape(nb__text *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         switch (*text) {
@@ -31,15 +31,19 @@ static void escape(nb__text *out, const char *text)
 static void row(nb__text *out, const char *name, const char *value)
 {
     nb__text_string(out, "<tr><th>");
-    escape(out, name);
+    page_escape(out, name);
     nb__text_string(out, "</th><td>");
-    escape(out, value);
+    page_escape(out, value);
     nb__text_string(out, "</td></tr>\n");
 }
 
 static void print_feed(const nb__gateway *g, nb__text *out)
 {
-    char session[40], lost[96];
+<<<<<<< src/gateway/page.c
+    char session[40], lost[96], replay[256];
+=======
+    char session[40], lost[96], recorder[700];
+>>>>>>> /tmp/p1-new
     int64_t session_ns = gateway_session_ns(g), down_ns = nb__plant_down_ns(g->plant);
     nb__kst_print(session, session_ns, 0);
     nb__text_string(out, "<table>\n");
@@ -54,7 +58,12 @@ static void print_feed(const nb__gateway *g, nb__text *out)
                  (g->config.on_loss_ns - down_ns) / NB__NS_PER_S);
         row(out, "lost", lost);
     }
+    recording_words(g, recorder, sizeof recorder);
+    row(out, "recorder", recorder);
     row(out, "session time", session);
+    replay_words(g, replay, sizeof replay);
+    if (replay[0] != '\0')
+        row(out, "replay", replay);
     row(out, "phase", nb_phase_name(nb_night_at(nb__plant_calendar(g->plant), session_ns).phase));
     nb__text_printf(out, "<tr><th>clients</th><td>%" PRIu64 "</td></tr>\n", g->counters.clients);
     nb__text_printf(out, "<tr><th>registrations</th><td>%u</td></tr>\n</table>\n",
@@ -64,7 +73,7 @@ static void print_feed(const nb__gateway *g, nb__text *out)
 static void cell(nb__text *out, const char *text)
 {
     nb__text_string(out, "<td class=\"t\">");
-    escape(out, text);
+    page_escape(out, text);
     nb__text_string(out, "</td>");
 }
 
@@ -109,11 +118,11 @@ static void print_book(const nb__gateway *g, const nb__topic *topic, const nb__b
     const nb__instrument *instrument = gateway_instrument(g, nb__span(topic->tr_key));
     nb__text_string(out, book->quote.flags & NB_BOOK_STALE ? "<tr class=\"stale\"><td class=\"t\">"
                                                            : "<tr><td class=\"t\">");
-    escape(out, topic->tr_id);
+    page_escape(out, topic->tr_id);
     nb__text_string(out, "</td><td class=\"t\">");
-    escape(out, topic->tr_key);
+    page_escape(out, topic->tr_key);
     nb__text_string(out, "</td><td class=\"t\">");
-    escape(out, instrument == NULL ? "" : instrument->name);
+    page_escape(out, instrument == NULL ? "" : instrument->name);
     nb__text_string(out, "</td>");
     print_level(out, &book->quote.bid[0], book->quote.decimals, true);
     print_level(out, &book->quote.ask[0], book->quote.decimals, false);
@@ -153,9 +162,9 @@ static void print_counters(const nb__gateway *g, nb__text *out)
     for (size_t t = 0; t < GATEWAY_TABLES; t++) {
         for (size_t i = 0; i < tables[t].count; i++) {
             nb__text_string(out, "<tr><th>");
-            escape(out, tables[t].rows[i].name);
+            page_escape(out, tables[t].rows[i].name);
             nb__text_printf(out, "</th><td>%" PRIu64 "</td><td>", counter_value(&tables[t], i));
-            escape(out, tables[t].rows[i].help);
+            page_escape(out, tables[t].rows[i].help);
             nb__text_string(out, "</td></tr>\n");
         }
     }
@@ -167,15 +176,18 @@ void page_print(const nb__gateway *g, nb__text *out)
     const char *banner = nb__feed_kind_banner(gateway_feed_kind(g));
     nb__text_string(out,
                     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
-    escape(out, banner);
+    page_escape(out, banner);
     nb__text_string(
         out, " - nightbook</title><meta http-equiv=\"refresh\" content=\"2\">\n"
              "<style>body{font-family:monospace;margin:2em}h1{border-bottom:2px solid}"
              "th{text-align:left;font-weight:normal;padding-right:2em}td{padding-right:1em}"
              ".books th,.books td{text-align:right;padding:0 .8em 0 0}.books .t{text-align:left}"
-             ".stale{color:gray}.down{font-weight:bold}</style></head>\n<body><h1>");
-    escape(out, banner);
+             ".stale{color:gray}.down{font-weight:bold}"
+             ".alarm{background:#c00;color:#fff;font-weight:bold;padding:.5em}</style></"
+             "head>\n<body><h1>");
+    page_escape(out, banner);
     nb__text_string(out, "</h1>\n");
+    recording_print_alarm(g, out);
     print_feed(g, out);
     print_links(g, out);
     nb__text_printf(

@@ -114,7 +114,7 @@ static bool list_push(const fan *f, fan_client *c, uint64_t entry)
 {
     /* who is not blocked is flushed before its list can grow far; pending_max is for those who are
      */
-    if (c->is_blocked && c->list_count >= f->pending_max)
+    if (c->is_blocked && c->list_count >= f->pending_max && !f->is_patient)
         return false;
     if (c->list_count == c->list_capacity && !list_grow(c))
         return false;
@@ -177,6 +177,31 @@ void fan_settle(fan *f, fan_client *c)
     c->cursor = f->ring.head;
     if (c->is_slow)
         fan_mark_dirty(f, c);
+}
+
+/* ---- those who are waited for ---- */
+
+/* The first that a last value does not stand for. */
+static uint64_t oldest_of_list(const fan *f, const fan_client *c)
+{
+    for (uint32_t i = 0; i < c->list_count; i++)
+        if (!c->is_conflating || (entry_at(c, i) & ENTRY_BOOK) == 0)
+            return entry_at(c, i) & ~ENTRY_BOOK;
+    return f->ring.head;
+}
+
+uint64_t fan_behind(const fan *f, const fan_client *c)
+{
+    uint64_t oldest = oldest_of_list(f, c);
+    if (c->star_mask != 0 && !c->is_conflating && c->cursor < oldest)
+        oldest = c->cursor;
+    uint64_t lag = f->ring.head - oldest;
+    if (lag == 0)
+        return 0;
+    bool is_far = c->list_count >= f->pending_max / 2 || lag >= f->ring.message_max / 2 ||
+                  !ring_has(&f->ring, oldest) ||
+                  f->ring.at_bytes - ring_at(&f->ring, oldest)->at_bytes >= f->ring.size_bytes / 2;
+    return is_far ? lag : 0;
 }
 
 /* ---- conflation ---- */

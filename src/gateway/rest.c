@@ -2,6 +2,9 @@
 /*
  * Plain HTTP. One table of routes; what is not in it belongs to KIS's REST servers and is told so.
  *
+ * Before an answer is made, all that came so far is handed to the journal: the loop sends it before
+ * the turn's end hooks run.
+ *
  * Checked first: Host and Origin, then (where client keys are configured) the key, then the route.
  */
 #include "inside.h"
@@ -100,6 +103,13 @@ static void refuse(const exchange *x, int status, const char *code, const char *
 
 /* ---- routes ---- */
 
+/* io leaves the body out of an answer to HEAD. */
+static bool method_fits(nb_span method, const char *wanted)
+{
+    return nb__span_is(method, wanted) ||
+           (strcmp(wanted, "GET") == 0 && nb__span_is(method, "HEAD"));
+}
+
 static void get_page(const exchange *x)
 {
     page_print(x->g, &x->g->text);
@@ -149,6 +159,49 @@ static void get_evidence(const exchange *x)
     }
     nb__evidence_print_json(evidence, &x->g->text);
     respond(x, 200, JSON, PLAIN_HEADERS);
+}
+
+/* JSON, and said to be: what a form or an image of a foreign page can send is neither. */
+static void post_replay(const exchange *x)
+{
+    static const char json[] = "application/json";
+    char words[REPLAY_WORDS_BYTES];
+    nb_span type = nb__http_header_find(x->request, "Content-Type");
+    const char *end =
+        type.size_bytes == 0 ? NULL : (const char *)memchr(type.data, ';', type.size_bytes);
+    if (end != NULL)
+        type.size_bytes = (size_t)(end - type.data);
+    if (!nb__span_is_nocase(nb__span_trim(type), json)) {
+        refuse(x, 415, "NB_JSON", "send one JSON object, with Content-Type: application/json",
+               PLAIN_HEADERS);
+        return;
+    }
+    if (!replay_command(x->g, x->request->body, words)) {
+        refuse(x, 400, "NB_REPLAY", words, PLAIN_HEADERS);
+        return;
+    }
+    (void)replay_print(x->g, &x->g->text);
+    nb__text_string(&x->g->text, "\n");
+    respond(x, 200, JSON, PLAIN_HEADERS);
+}
+
+static void answer_replay(const exchange *x)
+{
+    if (!replay_print(x->g, &x->g->text)) {
+        refuse(x, 404, "NB_NO_REPLAY", "the feed is no replay: `nightbook replay` is one",
+               PLAIN_HEADERS);
+        return;
+    }
+    if (nb__span_is(x->request->method, "POST")) {
+        nb__text_clear(&x->g->text);
+        post_replay(x);
+    } else if (method_fits(x->request->method, "GET")) {
+        nb__text_string(&x->g->text, "\n");
+        respond(x, 200, JSON, PLAIN_HEADERS);
+    } else {
+        refuse(x, 405, "NB_METHOD", "only GET and POST are answered here",
+               PLAIN_HEADERS "Allow: GET, HEAD, POST\r\n");
+    }
 }
 
 static uint64_t query_after(nb_span query)
@@ -309,6 +362,7 @@ static const route routes[] = {
     {"/v1/status", false, false, "GET", get_status},
     {"/v1/slots", false, false, "GET", get_slots},
     {"/v1/evidence", false, false, "GET", get_evidence},
+    {"/v1/replay", false, false, NULL, answer_replay},
     {"/v1/books", true, false, "GET", get_books},
     {"/common/master", true, true, "GET", get_master}, /* KIS gives them to anyone, too */
     {"/oauth2/Approval", false, true, "POST", post_approval},
@@ -326,13 +380,6 @@ static const route *route_find(nb_span path)
             return &routes[i];
     }
     return NULL;
-}
-
-/* io leaves the body out of an answer to HEAD. */
-static bool method_fits(nb_span method, const char *wanted)
-{
-    return nb__span_is(method, wanted) ||
-           (strcmp(wanted, "GET") == 0 && nb__span_is(method, "HEAD"));
 }
 
 static void answer_route(const exchange *x)
@@ -362,6 +409,7 @@ void rest_request(nb__gateway *g, nb__peer *peer, const nb__http_message *reques
     char words[160];
     access_options options;
     exchange x = {.g = g, .peer = peer, .request = request, .path = request->path};
+    nb__plant_sync(g->plant);
     nb__text_clear(&g->text);
     int status = access_check(&g->access, request, &sentence);
     if (status != 0) {

@@ -323,6 +323,7 @@ void conversation_message(nb__gateway *g, client *c, const nb__ws_event *event)
     if (kind == NB__CLIENT_PINGPONG || c->fan.is_gone)
         return;
     g->counters.requests++;
+    g->hold.asked_ns = gateway_mono_ns(g);
     if (kind != NB__CLIENT_REQUEST) {
         g->counters.requests_invalid++;
         answer(g, c, code, NULL);

@@ -245,6 +245,13 @@ nb_span fan_last(const fan_topic *topic, bool is_tidy)
     return (nb_span){topic->last, topic->last_size_bytes};
 }
 
+void fan_forget_last(fan *f)
+{
+    for (uint32_t i = 0; i < f->topic_count; i++)
+        f->topics[i].last_size_bytes = f->topics[i].last_tidy_size_bytes = 0;
+    f->counters->last_bytes = 0;
+}
+
 void fan_tidy_last(fan *f)
 {
     char copy[FAN_LAST_MAX];

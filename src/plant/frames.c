@@ -2,9 +2,9 @@
 /*
  * One frame from its bytes to the books and the sinks.
  *
- *     bytes ─▶ UTF-8 ─▶ head ─▶ records ─▶ topics ─▶ every sink
- *                                             ├─▶ (book TRs) decode, full time, books
- *                                             └─▶ evidence
+ *     bytes ─▶ journal ─▶ UTF-8 ─▶ head ─▶ records ─▶ topics ─▶ every sink
+ *                                                       ├─▶ (book TRs) decode, full time, books
+ *                                                       └─▶ evidence
  *
  * Nothing here drops a frame: what cannot be split or decoded is counted and passed on. No
  * allocation a frame. What is derived depends on the bytes, the receive time and the stated clock.
@@ -62,6 +62,7 @@ static void tell_drift(nb__plant *plant, const nb__plant_frame *frame, const nb_
     if (plant->width_count == WIDTHS_MAX)
         return;
     plant->widths[plant->width_count++] = (nb__width){tr, walk->stride};
+    nb__scribe_drift(plant, frame, walk->stride);
     nb__log(NB__LOG_WARN, "feed",
             "%s comes with %d fields, %d are documented: the known ones are read, all are "
             "passed on\n"
@@ -128,6 +129,8 @@ void nb__plant_on_message(nb__plant *plant, uint32_t feed, char *text, size_t si
                           int64_t recv_ns)
 {
     nb__plant_counters *counters = &plant->counters;
+    nb__scribe_message(plant, feed, (nb_span){text, size_bytes}, recv_ns);
+    nb__latency_frame(plant, recv_ns);
     counters->frames++;
     counters->bytes += size_bytes;
     counters->bytes_scrubbed += nb__utf8_scrub(text, size_bytes);

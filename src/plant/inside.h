@@ -11,12 +11,26 @@
 
 #define SINKS_MAX 4
 #define WIDTHS_MAX 64
+#define LATENCY_ROWS_MAX 16
 
 /** A width of a TR that was told once. */
 typedef struct nb__width {
     const nb_tr *tr;
     int stride;
 } nb__width;
+
+/** Frames of one read. */
+typedef struct nb__latency_row {
+    int64_t recv_ns;
+    uint64_t frames;
+} nb__latency_row;
+
+typedef struct nb__latency {
+    nb__hist hist;
+    nb__latency_row rows[LATENCY_ROWS_MAX]; /**< of this turn */
+    uint32_t row_count;
+    nb__hook hook; /**< behind those of all sinks */
+} nb__latency;
 
 struct nb__plant {
     nb__loop *loop;
@@ -51,12 +65,32 @@ struct nb__plant {
     uint32_t width_count;
     nb__plant_counters counters;
     nb__player player;
+    nb__recorder *recorder; /**< NULL: not recorded */
+    nb__text mark;          /**< scratch: the mark that is being made */
+    bool is_syncing;
+    nb__latency latency;
     nb__record records[NB_FRAME_RECORDS_MAX];
 };
 
 /** To the listener; `feed` NULL: the whole plant. */
 void nb__plant_tell(nb__plant *plant, nb__notice_kind kind, const nb__feed *feed,
                     const char *format, ...) NB__PRINTF(4, 5);
+
+/* scribe.c: all of these do nothing when nothing is recorded */
+nb_err nb__scribe_open(nb__plant *plant, const nb__plant_config *config, nb_error *error);
+void nb__scribe_close(nb__plant *plant);
+void nb__scribe_message(nb__plant *plant, uint32_t feed, nb_span text, int64_t recv_ns);
+void nb__scribe_drift(nb__plant *plant, const nb__plant_frame *frame, int field_count);
+void nb__scribe_control(nb__plant *plant, uint32_t feed, nb_span text, nb__server_message kind,
+                        const nb__answer *answer, int64_t recv_ns);
+void nb__scribe_link(nb__plant *plant, const nb__feed *feed, bool is_up, bool is_rest,
+                     const char *reason, int64_t recv_ns);
+
+/* latency.c */
+void nb__latency_frame(nb__plant *plant, int64_t recv_ns);
+/** Be the last hook of the turn again: a sink has added its own. */
+void nb__latency_hook(nb__plant *plant);
+void nb__latency_unhook(nb__plant *plant);
 
 /* frames.c */
 void nb__frames_set_stale(nb__plant *plant, uint32_t feed);

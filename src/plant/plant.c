@@ -30,6 +30,7 @@ void nb__plant_tell(nb__plant *plant, nb__notice_kind kind, const nb__feed *feed
     char detail[512];
     if (plant->tell == NULL)
         return;
+    nb__plant_sync(plant); /* it may be about a frame */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
@@ -78,10 +79,10 @@ static void end_book(nb__plant *plant, const nb__answer *answer)
 
 static void feed_control(void *self, nb__feed *feed, nb_span text, bool is_known, int64_t recv_ns)
 {
-    (void)text;
     nb__plant *plant = self;
     const nb__answer *answer;
     nb__server_message kind = nb__session_heard(feed->session, &answer);
+    nb__scribe_control(plant, feed->index, text, kind, answer, recv_ns);
     plant->counters.other_messages += !is_known;
     plant->has_news = true; /* an answer may have freed a slot */
     if (kind == NB__SERVER_ANSWER && answer->code == NB__OPSP_UNSUBSCRIBED)
@@ -102,9 +103,16 @@ static void feed_link(void *self, nb__feed *feed, bool is_up, const char *reason
     nb__mark mark = {.kind = is_up ? NB__MARK_LINK_UP : NB__MARK_LINK_DOWN,
                      .feed = feed->index,
                      .recv_ns = nb__clock_real_ns(),
+<<<<<<< src/plant/plant.c
+                     .reason = reason,
+                     .is_rest = nb__session_state_of(feed->session) == NB__SESSION_RESTING};
+    nb__keeper_link(&plant->keeper, feed->index, is_up, mark.is_rest ? NULL : reason, mark.recv_ns);
+=======
                      .reason = reason};
     bool is_rest = nb__session_state_of(feed->session) == NB__SESSION_RESTING;
+    nb__scribe_link(plant, feed, is_up, is_rest, reason, mark.recv_ns);
     nb__keeper_link(&plant->keeper, feed->index, is_up, is_rest ? NULL : reason, mark.recv_ns);
+>>>>>>> /tmp/p1-new
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].mark(plant->sinks[i].self, &mark);
     if (!is_up)
@@ -231,7 +239,9 @@ static void follow(nb__plant *plant)
 
 static void turn_ended(nb__hook *hook)
 {
-    follow(plant_of_hook(hook));
+    nb__plant *plant = plant_of_hook(hook);
+    nb__plant_sync(plant); /* what no sink asked for reaches the disk all the same */
+    follow(plant);
 }
 
 /* It only wakes the loop: the turn's end does the work. */
@@ -395,6 +405,8 @@ static nb_err open_all(nb__plant *plant, const nb__plant_config *config, nb_erro
     plant->keeper.self = plant;
     nb_err err = allocate(plant, config, error);
     if (err == NB_OK)
+        err = nb__scribe_open(plant, config, error);
+    if (err == NB_OK)
         err = open_feeds(plant, config, error);
     if (err == NB_OK)
         err = open_plan(plant, config, error);
@@ -430,6 +442,7 @@ nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant 
     print_feed_name(plant);
     compose_reason(plant);
     nb__hook_add(loop, &plant->hook);
+    nb__latency_hook(plant);
     plant->is_open = plant->has_news = true;
     *out = plant;
     return NB_OK;
@@ -447,11 +460,14 @@ void nb__plant_close(nb__plant *plant)
 {
     if (plant == NULL)
         return;
-    if (plant->is_open)
+    if (plant->is_open) {
         nb__hook_remove(plant->loop, &plant->hook);
+        nb__latency_unhook(plant);
+    }
     nb__timer_cancel(plant->loop, &plant->plan_timer);
     nb__timer_cancel(plant->loop, &plant->loss_timer);
     nb__player_close(plant);
+    nb__scribe_close(plant);
     nb__keeper_close(&plant->keeper);
     nb__plan_free(plant->plan);
     nb__master_fini(&plant->traded);
@@ -471,6 +487,7 @@ void nb__plant_add_sink(nb__plant *plant, const nb__sink *sink)
 {
     if (plant->sink_count < SINKS_MAX)
         plant->sinks[plant->sink_count++] = *sink;
+    nb__latency_hook(plant);
 }
 
 void nb__plant_on_notice(nb__plant *plant, void (*tell)(void *self, const nb__notice *notice),

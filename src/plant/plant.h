@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * plant, L5: feed -> check -> book -> sinks, one loop, in order.
+ * plant, L5: feed -> journal -> check -> book -> sinks, one loop, in order.
  *
- * A feed is a KIS-protocol server reached by a session (feed.c). The plant asks kis for each
- * frame's TR, count and stride, decodes book records, updates the books, and offers the same bytes
- * to every sink. It decides nothing about clients: that is the gateway's.
+ * A feed is a KIS-protocol server reached by a session (feed.c). The plant gives each message to
+ * the recorder first, asks kis for each frame's TR, count and stride, decodes book records, updates
+ * the books, and offers the same bytes to every sink. It decides nothing about clients: that is the
+ * gateway's.
+ *
+ * Journal first: whoever lets anything out of the process that depends on what a feed sent calls
+ * nb__plant_sync() before.
  */
 #ifndef NB_PLANT_H
 #define NB_PLANT_H
@@ -18,6 +22,7 @@
 #include "plan/plan.h"
 #include "replay/replay.h"
 #include "session/session.h"
+#include "store/store.h"
 #include "symbols/symbols.h"
 
 typedef struct nb__record {
@@ -50,6 +55,7 @@ typedef struct nb__mark {
     uint32_t feed; /**< which appkey's link */
     int64_t recv_ns;
     const char *reason;
+    bool is_rest; /**< LINK_DOWN: we ended it */
 } nb__mark;
 
 typedef struct nb__sink {
@@ -98,22 +104,32 @@ typedef struct nb__plant_config {
     const char *evidence_directory; /**< evidence-YYYYMMDD.json is kept here, that of an earlier run
                                        of the same night as evidence-YYYYMMDD.2.json …; NULL: not
                                        kept */
+    const nb__recorder_config *recorder; /**< NULL: nothing is recorded */
+    nb__feed_kind recorder_kind; /**< what the feed is as far as is known before it speaks */
 } nb__plant_config;
 
 typedef struct nb__plant nb__plant;
-/** @retval NB_E_BUSY  Another process of this machine holds an appkey; who, in detail. */
+/** @retval NB_E_BUSY  Another process of this machine holds an appkey or the journal; who, in
+ * detail.
+ * @retval NB_E_CONFIG, NB_E_VERSION  The journal holds another kind of nights, or a newer
+ * nightbook's. */
 nb_err nb__plant_open(nb__loop *loop, const nb__plant_config *config, nb__plant **out,
                       nb_error *error);
 /** Close the links politely and stay away; nb__plant_is_up() tells when that is done (within 1 s).
  */
 void nb__plant_shutdown(nb__plant *plant);
 void nb__plant_close(nb__plant *plant);
-void nb__plant_add_sink(nb__plant *plant, const nb__sink *sink); /**< at most 4 */
+/** At most 4. A sink that flushes at a turn's end adds its hook before: latency is measured behind
+ * it. */
+void nb__plant_add_sink(nb__plant *plant, const nb__sink *sink);
 
 /** A frame from a feed. Public for tests and replays: the plant's whole effect depends on these
  * bytes and times. */
 void nb__plant_on_message(nb__plant *plant, uint32_t feed, char *text, size_t size_bytes,
                           int64_t recv_ns);
+/** Hand to the kernel, for the journal, all that came so far: before anything that depends on it
+ * leaves the process. Cheap when there is nothing. */
+void nb__plant_sync(nb__plant *plant);
 
 /* ---- what happened, for those who tell people (notify) ---- */
 typedef enum nb__notice_kind {
@@ -124,8 +140,11 @@ typedef enum nb__notice_kind {
     NB__NOTICE_REFUSED,   /**< KIS refuses a slot or a key */
     NB__NOTICE_APPROVAL,  /**< no approval key, and the user must act or minutes are waited */
     NB__NOTICE_DRIFT,     /**< a TR came with another width than known */
-    NB__NOTICE_DISK,
-    NB__NOTICE_REPORT /**< a night's report is ready */
+    NB__NOTICE_DISK,      /**< the connect budget or the evidence cannot be written */
+    NB__NOTICE_NOT_RECORDING,
+    NB__NOTICE_RECORDING, /**< … again */
+    NB__NOTICE_SPACE,     /**< the journal's disk will be full soon */
+    NB__NOTICE_REPORT     /**< a night's report is ready */
 } nb__notice_kind;
 const char *nb__notice_name(nb__notice_kind kind); /**< "link_lost" … */
 typedef struct nb__notice {
@@ -165,6 +184,12 @@ nb_span nb__plant_master_zip(const nb__plant *plant, nb_span name);
 const char *nb__plant_atm_code(const nb__plant *plant);
 const nb_calendar *nb__plant_calendar(const nb__plant *plant);
 const nb__evidence *nb__plant_evidence(const nb__plant *plant); /**< NULL: not kept */
+
+/** @return false: nothing is recorded, and was not asked for. */
+bool nb__plant_recording(const nb__plant *plant, nb__recorder_view *out);
+/** From the read of a frame to the end of the turn in which it was passed on, ns, since the start.
+ */
+const nb__hist *nb__plant_latency(const nb__plant *plant);
 
 const nb__session_clock *nb__plant_clock(const nb__plant *plant);
 

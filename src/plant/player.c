@@ -45,9 +45,10 @@ static void follow_clock(nb__plant *plant)
         plant->clock.speed = 0;
 }
 
-static void tell_sinks(nb__plant *plant, nb__mark_kind kind, const char *reason, int64_t recv_ns)
+static void tell_sinks(nb__plant *plant, nb__mark_kind kind, const char *reason, int64_t recv_ns,
+                       bool is_rest)
 {
-    const nb__mark mark = {.kind = kind, .recv_ns = recv_ns, .reason = reason};
+    const nb__mark mark = {.kind = kind, .recv_ns = recv_ns, .reason = reason, .is_rest = is_rest};
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].mark(plant->sinks[i].self, &mark);
 }
@@ -79,8 +80,7 @@ static void give_down(nb__plant *plant, const nb__replay_item *item)
 {
     plant->player.down_count++;
     nb__frames_set_stale(plant, origin_of(item->link));
-    if (!item->is_rest)
-        tell_sinks(plant, NB__MARK_LINK_DOWN, item->reason, item->recv_ns);
+    tell_sinks(plant, NB__MARK_LINK_DOWN, item->reason, item->recv_ns, item->is_rest);
 }
 
 static void give_up(nb__plant *plant, const nb__replay_item *item)
@@ -88,13 +88,13 @@ static void give_up(nb__plant *plant, const nb__replay_item *item)
     if (plant->player.down_count == 0)
         return; /* the first: nobody was told that it was down */
     plant->player.down_count--;
-    tell_sinks(plant, NB__MARK_LINK_UP, "", item->recv_ns);
+    tell_sinks(plant, NB__MARK_LINK_UP, "", item->recv_ns, false);
 }
 
 static void give_hole(nb__plant *plant, const nb__replay_item *item)
 {
     nb__books_set_stale(plant->books);
-    tell_sinks(plant, NB__MARK_HOLE, item->reason, item->recv_ns);
+    tell_sinks(plant, NB__MARK_HOLE, item->reason, item->recv_ns, false);
 }
 
 static void give_end_of_key(nb__plant *plant, const nb__replay_item *item)
@@ -111,7 +111,7 @@ static void move(nb__plant *plant, const char *words)
     plant->player.down_count = 0;
     plant->player.is_end_told = false;
     follow_clock(plant);
-    tell_sinks(plant, NB__MARK_MOVED, words, nb__loop_real_ns(plant->loop));
+    tell_sinks(plant, NB__MARK_MOVED, words, nb__loop_real_ns(plant->loop), false);
 }
 
 static void give(nb__plant *plant, const nb__replay_item *item)

@@ -4,10 +4,17 @@
 #include <string.h>
 
 static const char *const notice_names[] = {
-    [NB__NOTICE_LINK_LOST] = "link_lost", [NB__NOTICE_LINK_BACK] = "link_back",
-    [NB__NOTICE_BREAKER] = "breaker",     [NB__NOTICE_IN_USE] = "in_use",
-    [NB__NOTICE_REFUSED] = "refused",     [NB__NOTICE_APPROVAL] = "approval",
-    [NB__NOTICE_DRIFT] = "drift",         [NB__NOTICE_DISK] = "disk",
+    [NB__NOTICE_LINK_LOST] = "link_lost",
+    [NB__NOTICE_LINK_BACK] = "link_back",
+    [NB__NOTICE_BREAKER] = "breaker",
+    [NB__NOTICE_IN_USE] = "in_use",
+    [NB__NOTICE_REFUSED] = "refused",
+    [NB__NOTICE_APPROVAL] = "approval",
+    [NB__NOTICE_DRIFT] = "drift",
+    [NB__NOTICE_DISK] = "disk",
+    [NB__NOTICE_NOT_RECORDING] = "not_recording",
+    [NB__NOTICE_RECORDING] = "recording",
+    [NB__NOTICE_SPACE] = "space",
     [NB__NOTICE_REPORT] = "report",
 };
 
@@ -104,6 +111,14 @@ const nb_calendar *nb__plant_calendar(const nb__plant *plant)
 const nb__evidence *nb__plant_evidence(const nb__plant *plant)
 {
     return plant->keeper.evidence;
+}
+
+bool nb__plant_recording(const nb__plant *plant, nb__recorder_view *out)
+{
+    if (plant->recorder == NULL)
+        return false;
+    *out = nb__recorder_look(plant->recorder);
+    return true;
 }
 
 const nb__session_clock *nb__plant_clock(const nb__plant *plant)

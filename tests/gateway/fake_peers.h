@@ -12,6 +12,7 @@
 
 typedef struct fake_peer {
     fan_client client;
+    const struct fake *of;
     nb__text received, queue;
     size_t room_bytes; /* what the "kernel" takes until the next call of fake_drain() */
     bool is_write_wanted, is_slow;
@@ -20,6 +21,7 @@ typedef struct fake_peer {
 
 typedef struct fake {
     fan fan;
+    uint64_t synced_head; /* what the journal has */
     nb__topics *topics;
     nb__gateway_counters counters;
     nb__record records[NB_FRAME_RECORDS_MAX];
@@ -30,6 +32,7 @@ static nb_err fake_write(void *peer_, const struct iovec *iov, int iov_count, si
     fake_peer *peer = peer_;
     *taken_bytes = 0;
     assert_int_equal(peer->queue.size_bytes, 0);
+    assert_int_equal(peer->of->synced_head, peer->of->fan.ring.head); /* journal first */
     assert_true(iov_count > 0 && iov_count <= 1024);
     peer->writes++;
     for (int i = 0; i < iov_count; i++) {
@@ -44,6 +47,12 @@ static nb_err fake_write(void *peer_, const struct iovec *iov, int iov_count, si
         }
     }
     return NB_OK;
+}
+
+static void fake_sync(void *self)
+{
+    fake *f = self;
+    f->synced_head = f->fan.ring.head;
 }
 
 static void fake_queue(void *peer_, nb_span framed)
@@ -68,7 +77,8 @@ static inline void fake_open(fake *f, size_t ring_bytes, uint32_t ring_messages,
     memset(f, 0, sizeof *f);
     f->topics = nb__topics_new(4096);
     assert_non_null(f->topics);
-    const fan_io io = {.self = f, .write = fake_write, .queue = fake_queue, .slow = fake_slow};
+    const fan_io io = {
+        .self = f, .sync = fake_sync, .write = fake_write, .queue = fake_queue, .slow = fake_slow};
     assert_int_equal(fan_init(&f->fan, &config, &io, f->topics, &f->counters), NB_OK);
 }
 
@@ -81,6 +91,7 @@ static inline void fake_close(fake *f)
 static inline void fake_join(fake *f, fake_peer *peer)
 {
     peer->client.peer = peer;
+    peer->of = f;
     peer->room_bytes = SIZE_MAX;
     assert_true(fan_join(&f->fan, &peer->client));
 }

@@ -33,6 +33,20 @@ struct nb__plant {
     bool is_up, confirms_at_once;
     int64_t down_ns;
     const char *reason;
+<<<<<<< tests/gateway/stub_plant.h
+    /* a replay */
+    bool is_replay;
+    nb__gate gate;
+    nb__gate_state gate_state;
+    nb__replay_view replay;
+    nb__replay_command command;
+    uint32_t pulls, commands;
+=======
+    uint32_t unsynced; /* frames that are not in the journal yet */
+    nb__recorder_view *recording;
+    nb__recorder_counters recorder_counters;
+    nb__hist latency;
+>>>>>>> /tmp/p1-new
 };
 
 const nb__metric nb__plant_metrics[] = {{"feed_frames_total", "Frames.", 0, false}};
@@ -48,8 +62,10 @@ nb__topics *nb__plant_topics(nb__plant *plant)
     return plant->topics;
 }
 
+/* Whoever asks is about to tell somebody. */
 const nb__books *nb__plant_books(const nb__plant *plant)
 {
+    assert_int_equal(plant->unsynced, 0);
     return plant->books;
 }
 
@@ -101,8 +117,26 @@ const nb__session_clock *nb__plant_clock(const nb__plant *plant)
     return &plant->clock;
 }
 
+void nb__plant_sync(nb__plant *plant)
+{
+    plant->unsynced = 0;
+}
+
+bool nb__plant_recording(const nb__plant *plant, nb__recorder_view *out)
+{
+    if (plant->recording != NULL)
+        *out = *plant->recording;
+    return plant->recording != NULL;
+}
+
+const nb__hist *nb__plant_latency(const nb__plant *plant)
+{
+    return &plant->latency;
+}
+
 const nb__plant_counters *nb__plant_count(const nb__plant *plant)
 {
+    assert_int_equal(plant->unsynced, 0);
     return &plant->counters;
 }
 
@@ -149,6 +183,33 @@ const char *nb__plant_feed_name(const nb__plant *plant)
 {
     (void)plant;
     return "stub <&\">";
+}
+
+void nb__plant_set_gate(nb__plant *plant, const nb__gate *gate)
+{
+    plant->gate = gate != NULL ? *gate : (nb__gate){0};
+}
+
+void nb__plant_pull(nb__plant *plant)
+{
+    plant->pulls++;
+}
+
+bool nb__plant_replay(const nb__plant *plant, nb__replay_view *out, nb__gate_state *gate)
+{
+    *out = plant->replay;
+    *gate = plant->gate_state;
+    return plant->is_replay;
+}
+
+nb_err nb__plant_replay_command(nb__plant *plant, const nb__replay_command *command,
+                                nb_error *error)
+{
+    if (nb__span_is(command->seek, "99:99"))
+        return nb__fail(error, NB_E_ARGUMENT, 0, "no such time");
+    plant->command = *command;
+    plant->commands++;
+    return NB_OK;
 }
 
 static inline nb__plant *stub_open(void)
@@ -207,6 +268,7 @@ static inline void stub_frame(nb__plant *plant, const char *text, int64_t recv_n
         quote.event_ns = nb_event_time(quote.time_hhmmss, recv_ns, NULL);
         nb__books_apply(plant->books, at->topic, NB__PRODUCT_KOSPI200, &quote);
     }
+    plant->unsynced++;
     plant->sink.frame(plant->sink.self, &frame);
 }
 
