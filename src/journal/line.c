@@ -22,9 +22,30 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
                                   "50515253545556575859606162636465666768697071727374"
                                   "75767778798081828384858687888990919293949596979899";
 
+/* Eight digits at once: 4 + 4, then 2 + 2, then 1 + 1, each half in its own part of the word. */
+static void print_eight_digits(char *out, uint32_t value)
+{
+    uint64_t fours = value / 10000 | (uint64_t)(value % 10000) << 32;
+    uint64_t hundreds = fours * 10486 >> 20 & UINT64_C(0x0000007F0000007F);
+    uint64_t pairs = ((fours - 100 * hundreds) << 16) + hundreds;
+    uint64_t tens = pairs * 103 >> 10 & UINT64_C(0x000F000F000F000F);
+    uint64_t digits = ((pairs - 10 * tens) << 8) + tens + UINT64_C(0x3030303030303030);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    digits = __builtin_bswap64(digits);
+#endif
+    memcpy(out, &digits, sizeof digits);
+}
+
 /* @return where it ends. */
 static char *print_number(char *out, uint64_t value)
 {
+    const uint64_t eight = UINT64_C(100000000);
+    if (value >= UINT64_C(1000000000000000000)) { /* a time of our days, 19 digits; or 20 */
+        out = print_number(out, value / eight / eight);
+        print_eight_digits(out, (uint32_t)(value / eight % eight));
+        print_eight_digits(out + 8, (uint32_t)(value % eight));
+        return out + 16;
+    }
     char digits[20];
     char *at = digits + sizeof digits;
     while (value >= 100) {
