@@ -147,7 +147,7 @@ static void set_off(nb__recorder *r, nb__feed_kind kind)
              nb__feed_kind_banner(kind));
 }
 
-static bool has_recorded_link(const nb__recorder *r)
+bool recorder_has_link(const nb__recorder *r)
 {
     for (size_t i = 0; i < RECORDER_LINKS_MAX; i++)
         if (r->links[i].is_up && r->links[i].is_recorded)
@@ -175,7 +175,7 @@ static bool admit(nb__recorder *r, const recorder_link *link, nb__feed_kind kind
         nb__log(NB__LOG_INFO, "journal", "not recorded: %s", r->off_reason);
         return false;
     }
-    if (r->has_feed_kind && kind != r->feed_kind && (r->sheet != NULL || has_recorded_link(r))) {
+    if (r->has_feed_kind && kind != r->feed_kind && (r->sheet != NULL || recorder_has_link(r))) {
         refuse(r, link, kind);
         return false;
     }

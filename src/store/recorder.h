@@ -179,6 +179,7 @@ struct nb__recorder {
 void recorder_put(nb__recorder *r, int64_t recv_ns, uint32_t link, nb__journal_kind kind);
 /* Hand what is pending to the kernel. @return false: it did not go, and what follows is done. */
 bool recorder_write_pending(nb__recorder *r);
+bool recorder_has_link(const nb__recorder *r); /* one that is up and recorded */
 void recorder_tell(nb__recorder *r, nb__recorder_event event, const char *words);
 
 /* ---- recorder_place.c ---- */

@@ -354,20 +354,12 @@ void recorder_space_look(nb__recorder *r)
 
 /* ---- each minute ---- */
 
-static bool has_link(const nb__recorder *r)
-{
-    for (size_t i = 0; i < RECORDER_LINKS_MAX; i++)
-        if (r->links[i].is_up && r->links[i].is_recorded)
-            return true;
-    return false;
-}
-
 /* A segment of a night that is over, or that nothing comes for, need not wait for the next line to
  * be ended and packed. */
 static void end_idle_segment(nb__recorder *r)
 {
     recorder_follow_night(r, recorder_now_ns(r));
-    if (r->sheet != NULL && !has_link(r) &&
+    if (r->sheet != NULL && !recorder_has_link(r) &&
         nb__loop_mono_ns(r->loop) - r->sheet->begin_mono_ns >= r->config.segment_ns)
         recorder_segment_end(r, "no link is up");
 }

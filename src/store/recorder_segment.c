@@ -243,6 +243,10 @@ void recorder_segment_rotate(nb__recorder *r)
     int reason = 0;
     nb_error error = {.code = NB_OK};
     char words[64];
+    if (!recorder_has_link(r)) {
+        recorder_segment_end(r, "no link is up");
+        return;
+    }
     if (sheet_create(r, &next, &reason, &error) != NB_OK) {
         rotation_failed(r, &error);
         return;

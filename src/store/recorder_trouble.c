@@ -181,16 +181,6 @@ static void trouble_over(nb__recorder *r, const nb__journal_disk *hole)
         recorder_tell(r, NB__RECORDER_BACK, words);
 }
 
-static bool is_segment_due(const nb__recorder *r)
-{
-    if (r->trouble.has_lost)
-        return true;
-    for (size_t i = 0; i < RECORDER_LINKS_MAX; i++)
-        if (r->links[i].is_up && r->links[i].is_recorded)
-            return true;
-    return false;
-}
-
 void recorder_trouble_retry(nb__recorder *r)
 {
     trouble *t = &r->trouble;
@@ -201,7 +191,7 @@ void recorder_trouble_retry(nb__recorder *r)
     snprintf(hole.reason, sizeof hole.reason, "%s", t->words);
     recorder_space_look(r);
     bool is_over;
-    if (is_segment_due(r)) {
+    if (t->has_lost || recorder_has_link(r)) {
         int64_t now_ns = recorder_now_ns(r);
         recorder_follow_night(r, now_ns);
         is_over = recorder_segment_open(r, now_ns, &hole, &reason, &error);
