@@ -74,6 +74,17 @@ static nb_err set_default_places(nb__settings *settings, nb_error *error)
     return err;
 }
 
+/* A live feed is recorded by itself, another one when it is asked for. */
+static nb_err set_default_journal(nb__settings *settings, bool is_kis, nb_error *error)
+{
+    nb__address ops;
+    bool is_live = is_kis &&
+                   nb__address_parse(nb__settings_text(settings, "ops"), &ops, NULL) == NB_OK &&
+                   nb__configuration_is_kis(&ops);
+    return is_live ? set_default_path(settings, "journal", "data", "journal", error)
+                   : set_default(settings, "journal", NB__JOURNAL_NONE, error);
+}
+
 /* ---- files ---- */
 
 /* A configuration that cannot be read is one kind of error, whoever says so. */
@@ -168,6 +179,8 @@ nb_err nb__configuration_read(nb__settings *settings, nb_error *error)
     if (err == NB_OK)
         err =
             set_default(settings, "listen", is_kis ? "127.0.0.1:21000" : "127.0.0.1:31000", error);
+    if (err == NB_OK)
+        err = set_default_journal(settings, is_kis, error);
     if (err == NB_OK && strcmp(nb__settings_text(settings, "feed"), "sim") != 0)
         err = set_default(settings, "slots", "41", error);
     if (err == NB_OK && !is_kis && !nb__settings_file_has_secrets(settings))

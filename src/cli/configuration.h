@@ -25,6 +25,7 @@ typedef struct nb__configuration {
     nb__plan_config plan;
     const nb__appkey *appkeys;
     size_t appkey_count; /**< 0 unless KIS */
+    const char *journal; /**< NULL: nothing is recorded */
 } nb__configuration;
 
 /**
@@ -42,6 +43,9 @@ nb_err nb__configuration_read(nb__settings *settings, nb_error *error);
  * @retval NB_E_ARGUMENT  the same of a flag
  */
 nb_err nb__configuration_judge(nb__settings *settings, nb__configuration *out, nb_error *error);
+#define NB__JOURNAL_NONE "none"
+/** Whether it is KIS's own WebSocket server. */
+bool nb__configuration_is_kis(const nb__address *ops);
 /** nightbook's own file, where it is or would be. "": there is no home. */
 const char *nb__configuration_path(const nb__settings *settings);
 

@@ -9,6 +9,7 @@
 #define SIM_SLOTS 20000 /* room for every code of the look-alike's chain */
 #define KIS_SLOTS 41    /* what KIS gives an appkey */
 #define LOCAL_MOVE_GAP_NS (100 * NB__NS_PER_MS)
+#define JOURNAL_PATH_MAX 900 /* what the names of nights and segments leave of a path */
 #define KIS_HOST "ops.koreainvestment.com"
 #define KIS_WATCHDOG_MIN_S 25
 #define KIS_CONNECTS_MAX 10 /* in 10 minutes; KIS blocks who comes back too eagerly */
@@ -20,6 +21,11 @@ static nb_err fail_address(const nb__settings *settings, const char *name, nb_er
 }
 
 /* ---- the feed ---- */
+
+bool nb__configuration_is_kis(const nb__address *ops)
+{
+    return nb__span_is_nocase(nb__span(ops->host), KIS_HOST);
+}
 
 static nb_err judge_feed(const nb__settings *settings, nb__configuration *out, nb_error *error)
 {
@@ -123,7 +129,7 @@ static nb_err judge_kis(nb__settings *settings, nb__configuration *out, nb_error
         return fail_address(settings, "ops", error, &why);
     if (!out->link.is_ws || out->link.is_tls)
         return nb__settings_fail(settings, "ops", error, "ws://HOST:PORT is expected");
-    out->is_builtin = nb__span_is_nocase(nb__span(out->link.host), KIS_HOST);
+    out->is_builtin = nb__configuration_is_kis(&out->link);
     if (numeric != NULL && !is_numeric_address(numeric))
         return nb__settings_fail(settings, "ops-address", error,
                                  "a number like 210.107.75.39 is expected, or with :PORT");
@@ -164,6 +170,24 @@ static nb_err judge_on_loss(const nb__settings *settings, nb__configuration *out
         return nb__settings_fail(settings, "on-loss", error,
                                  "keep, close or close:SECONDS is expected");
     out->on_loss_ns = (int64_t)seconds * NB__NS_PER_S;
+    return NB_OK;
+}
+
+/* ---- the journal ---- */
+
+static nb_err judge_journal(const nb__settings *settings, nb__configuration *out, nb_error *error)
+{
+    const char *directory = nb__settings_text(settings, "journal");
+    if (directory == NULL || strcmp(directory, NB__JOURNAL_NONE) == 0)
+        return NB_OK;
+    if (directory[0] == '\0' || strlen(directory) > JOURNAL_PATH_MAX)
+        return nb__settings_fail(settings, "journal", error,
+                                 "a directory is expected, or none; its name has 1 to %d bytes",
+                                 JOURNAL_PATH_MAX);
+    /* that line of the file is for live nights: an evening of playing is not to end up there */
+    if ((out->feed == NB__CHOICE_KIS && out->is_builtin) ||
+        nb__settings_from(settings, "journal") == NB__FROM_FLAG)
+        out->journal = directory;
     return NB_OK;
 }
 
@@ -225,5 +249,7 @@ nb_err nb__configuration_judge(nb__settings *settings, nb__configuration *out, n
         err = judge_listen(settings, out, error);
     if (err == NB_OK)
         err = judge_on_loss(settings, out, error);
+    if (err == NB_OK)
+        err = judge_journal(settings, out, error);
     return err == NB_OK ? judge_plan(settings, out, error) : err;
 }

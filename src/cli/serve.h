@@ -37,8 +37,8 @@ nb_err nb__serve_read_files(nb__serve *serve, nb_error *error);
 /** Of those, for who wants the plant alone: secrets out of reach of cores and logs; the loop's
  * feeds and the plant. */
 void nb__serve_guard_secrets(const nb__serve *serve);
-/** `keeps_evidence`: not when somebody only looks whether all is well. */
-nb_err nb__serve_open_plant(nb__serve *serve, bool keeps_evidence, nb_error *error);
+/** `keeps_records`, journal and evidence: not when somebody only looks whether all is well. */
+nb_err nb__serve_open_plant(nb__serve *serve, bool keeps_records, nb_error *error);
 /** The lines that tell what is served and what happens next (serve_ready.c). */
 void nb__serve_say_ready(nb__serve *serve);
 

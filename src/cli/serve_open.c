@@ -165,7 +165,23 @@ static void fill_live(const nb__serve *s, size_t index, nb__live_config *live,
     feed->live = live;
 }
 
-nb_err nb__serve_open_plant(nb__serve *s, bool keeps_evidence, nb_error *error)
+static nb__recorder_config recorder_of(const nb__serve *s)
+{
+    const nb__settings *settings = s->settings;
+    nb__recorder_config config = nb__recorder_config_default();
+    config.directory = s->configuration.journal;
+    config.sync_ns = (int64_t)nb__settings_number(settings, "journal-sync") * NB__NS_PER_MS;
+    config.segment_bytes = nb__settings_number(settings, "segment-size") << 20;
+    config.segment_ns = (int64_t)nb__settings_number(settings, "segment-time") * NB__NS_PER_S;
+    config.keep_nights = (uint32_t)nb__settings_number(settings, "keep-nights");
+    config.keep_bytes = nb__settings_number(settings, "keep-size") << 30;
+    config.pack_level = (int)nb__settings_number(settings, "pack-level");
+    config.is_asked_for = nb__settings_from(settings, "journal") == NB__FROM_FLAG;
+    config.calendar = nb__serve_calendar(s);
+    return config;
+}
+
+nb_err nb__serve_open_plant(nb__serve *s, bool keeps_records, nb_error *error)
 {
     nb__configuration *c = &s->configuration;
     nb__feed_config feeds[NB__APPKEYS_MAX];
@@ -178,6 +194,7 @@ nb_err nb__serve_open_plant(nb__serve *s, bool keeps_evidence, nb_error *error)
                                .topics_max = 65536,
                                .calendar = nb__serve_calendar(s),
                                .listen_port = c->listen.port};
+    nb__recorder_config recorder = recorder_of(s);
     nb_err err = c->feed == NB__CHOICE_SIM ? open_sim(s, &c->link, error) : NB_OK;
     for (uint32_t i = 0; i < config.feed_count; i++) {
         feeds[i] =
@@ -191,11 +208,14 @@ nb_err nb__serve_open_plant(nb__serve *s, bool keeps_evidence, nb_error *error)
     if (is_kis) {
         config.master_directory = nb__settings_text(s->settings, "master-dir");
         config.master_address = c->masters;
-        config.evidence_directory = keeps_evidence ? state_directory : NULL;
+        config.evidence_directory = keeps_records ? state_directory : NULL;
     }
-    if (is_kis && (config.master_directory == NULL || state_directory == NULL))
+    bool has_journal = nb__settings_text(s->settings, "journal") != NULL;
+    if (is_kis && (config.master_directory == NULL || state_directory == NULL || !has_journal))
         return nb__fail(error, NB_E_CONFIG, 0,
-                        "HOME is not set: name places with state_dir and master_dir");
+                        "HOME is not set: name places with state_dir, master_dir and journal");
+    config.recorder = keeps_records && c->journal != NULL ? &recorder : NULL;
+    config.recorder_kind = feeds[0].kind;
     if (err == NB_OK)
         err = nb__plant_open(s->loop, &config, &s->plant, error);
     if (err == NB_OK)

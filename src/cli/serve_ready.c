@@ -53,6 +53,22 @@ static void append_kis(nb__text *out, const nb__serve *s)
                     c->appkey_count * c->slots);
 }
 
+static void append_recording(nb__text *out, const nb__serve *s)
+{
+    nb__recorder_view view;
+    nb__text_string(out, "\n  journal:      ");
+    if (!nb__plant_recording(s->plant, &view))
+        nb__text_string(out, "nothing is recorded: --journal DIR would");
+    else if (strcmp(view.state, "recording") == 0)
+        nb__text_printf(out, "recording to %s", view.directory);
+    else if (strcmp(view.state, "waiting") == 0)
+        nb__text_printf(out, "recording to %s as soon as the feed is up", view.directory);
+    else if (strcmp(view.state, "off") == 0)
+        nb__text_printf(out, "nothing is recorded: %s", view.reason);
+    else
+        nb__text_printf(out, "NOT RECORDING: %s", view.reason);
+}
+
 static void append_facts(nb__text *out, const nb__serve *s, const char *code)
 {
     const char *key = s->client_key_count > 0 ? "/+key=YOUR_KEY" : "";
@@ -67,6 +83,7 @@ static void append_facts(nb__text *out, const nb__serve *s, const char *code)
     if (s->configuration.feed == NB__CHOICE_WS)
         nb__text_printf(out, "\n  feed:         %s, %s", nb__plant_feed_name(s->plant),
                         nb__plant_is_up(s->plant) ? "up" : nb__plant_reason(s->plant));
+    append_recording(out, s);
 }
 
 void nb__serve_say_ready(nb__serve *s)
