@@ -23,6 +23,7 @@ struct nb__mend {
     bool has_dropped;    /* since the last sum of the original */
     bool has_line;       /* anything was given out */
     nb__text partial;    /* a line that stays, or one that goes, not whole yet */
+    bool is_dropping;    /* what waits in `partial` goes */
     nb__text saved;      /* lines out of what goes */
 };
 
@@ -154,6 +155,14 @@ static void drop_line(nb__mend *mend, nb_span text)
         nb__text_append(&mend->saved, text.data, text.size_bytes);
 }
 
+/* A line that changes sides before its end is no line on either. */
+static void take_side(nb__mend *mend, bool is_dropping)
+{
+    if (mend->is_dropping != is_dropping)
+        nb__text_clear(&mend->partial);
+    mend->is_dropping = is_dropping;
+}
+
 /* The next whole line, of what waits and of `*bytes`; without data: there is none yet. */
 static nb_span take_line(nb__mend *mend, nb_span *bytes)
 {
@@ -172,6 +181,7 @@ static nb_span take_line(nb__mend *mend, nb_span *bytes)
 
 nb_err nb__mend_keep(nb__mend *mend, nb_span bytes, nb__text *out, nb_error *error)
 {
+    take_side(mend, false);
     while (bytes.size_bytes > 0) {
         nb_span text = take_line(mend, &bytes);
         if (mend->partial.is_failed)
@@ -188,6 +198,7 @@ nb_err nb__mend_keep(nb__mend *mend, nb_span bytes, nb__text *out, nb_error *err
 
 nb_err nb__mend_drop(nb__mend *mend, nb_span bytes, nb_error *error)
 {
+    take_side(mend, true);
     while (bytes.size_bytes > 0) {
         nb_span text = take_line(mend, &bytes);
         if (mend->partial.is_failed)

@@ -213,11 +213,12 @@ typedef struct nb__verify_report {
                             segment that has a follower */
 } nb__verify_report;
 /**
- * Verify one segment; of its two files the packed one when it is good. A file that cannot be read is
- * a finding.
+ * Verify one segment; of its two files the packed one when it is good. A file that cannot be read
+ * is a finding.
  *
- * @param before  The report of the segment before it; NULL: it is the first, or the only one that is
- * looked at. A predecessor that is missing is named; when its whole night is gone, that is no damage.
+ * @param before  The report of the segment before it; NULL: it is the first, or the only one that
+ * is looked at. A predecessor that is missing is named; when its whole night is gone, that is no
+ * damage.
  * @retval NB_E_VERSION, NB_E_MEMORY  Nothing to free.
  */
 nb_err nb__verify_segment(const nb__segment *segment, const nb__verify_report *before,
