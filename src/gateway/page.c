@@ -39,11 +39,7 @@ static void row(nb__text *out, const char *name, const char *value)
 
 static void print_feed(const nb__gateway *g, nb__text *out)
 {
-<<<<<<< src/gateway/page.c
-    char session[40], lost[96], replay[256];
-=======
-    char session[40], lost[96], recorder[700];
->>>>>>> /tmp/p1-new
+    char session[40], lost[96], replay[256], recorder[700];
     int64_t session_ns = gateway_session_ns(g), down_ns = nb__plant_down_ns(g->plant);
     nb__kst_print(session, session_ns, 0);
     nb__text_string(out, "<table>\n");

@@ -107,14 +107,11 @@ void status_print(const nb__gateway *g, nb__text *out)
         g->counters.clients, config->server.connections_max, g->counters.subscriptions,
         config->subscriptions_max, config->ring_bytes, config->pending_max,
         g->access.key_count > 0 ? "true" : "false");
-<<<<<<< src/gateway/status.c
     if (g->hold.is_patient) {
         nb__text_string(out, ",\n\"replay\":");
         (void)replay_print(g, out);
     }
-=======
     recording_print(g, out);
->>>>>>> /tmp/p1-new
     print_registrations(g, out);
     print_counters(g, out);
     nb__text_string(out, "}\n");

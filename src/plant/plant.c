@@ -103,16 +103,10 @@ static void feed_link(void *self, nb__feed *feed, bool is_up, const char *reason
     nb__mark mark = {.kind = is_up ? NB__MARK_LINK_UP : NB__MARK_LINK_DOWN,
                      .feed = feed->index,
                      .recv_ns = nb__clock_real_ns(),
-<<<<<<< src/plant/plant.c
                      .reason = reason,
                      .is_rest = nb__session_state_of(feed->session) == NB__SESSION_RESTING};
+    nb__scribe_link(plant, feed, is_up, mark.is_rest, reason, mark.recv_ns);
     nb__keeper_link(&plant->keeper, feed->index, is_up, mark.is_rest ? NULL : reason, mark.recv_ns);
-=======
-                     .reason = reason};
-    bool is_rest = nb__session_state_of(feed->session) == NB__SESSION_RESTING;
-    nb__scribe_link(plant, feed, is_up, is_rest, reason, mark.recv_ns);
-    nb__keeper_link(&plant->keeper, feed->index, is_up, is_rest ? NULL : reason, mark.recv_ns);
->>>>>>> /tmp/p1-new
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].mark(plant->sinks[i].self, &mark);
     if (!is_up)

@@ -33,7 +33,6 @@ struct nb__plant {
     bool is_up, confirms_at_once;
     int64_t down_ns;
     const char *reason;
-<<<<<<< tests/gateway/stub_plant.h
     /* a replay */
     bool is_replay;
     nb__gate gate;
@@ -41,12 +40,10 @@ struct nb__plant {
     nb__replay_view replay;
     nb__replay_command command;
     uint32_t pulls, commands;
-=======
     uint32_t unsynced; /* frames that are not in the journal yet */
     nb__recorder_view *recording;
     nb__recorder_counters recorder_counters;
     nb__hist latency;
->>>>>>> /tmp/p1-new
 };
 
 const nb__metric nb__plant_metrics[] = {{"feed_frames_total", "Frames.", 0, false}};
