@@ -12,6 +12,8 @@ static const nb__command commands[] = {
     {"doctor", "checks from the configuration to the first frame of KIS, with what to do",
      nb__command_doctor},
     {"export", "a recording into csv, jsonl, DBN, Parquet or numpy", nb__command_export},
+    {"journal", "the recorded nights: list, show, verify, repair, pack, prune",
+     nb__command_journal},
     {"report", "what a night showed of the questions that only a live night can answer",
      nb__command_report},
     {"serve", "one session to a feed, its books, and the same protocol for many clients",

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nightbook journal ls: a line a night. */
+#include "journal_command.h"
+#include "stdout.h"
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PID_TEXT_MAX 32
+
+typedef struct night {
+    const char *directory;
+    int date;
+    nb__recording_totals totals;
+    nb__feed_kind feed;
+    const char *state;
+} night;
+
+/* ---- what state a night is in ---- */
+
+/* The pid that stands in the recorder's lock file is of a process that lives. The lock itself is
+ * left alone: a recorder that starts this moment must get it. */
+static bool has_recorder(const char *directory)
+{
+    char path[NB__STORE_PATH_MAX], text[PID_TEXT_MAX + 1] = "";
+    int fd, size = snprintf(path, sizeof path, "%s/../lock", directory);
+    uint64_t file_bytes, pid;
+    size_t read_bytes = 0;
+    if (size < 0 || (size_t)size >= sizeof path ||
+        nb__disk_open(path, &fd, &file_bytes, NULL) != NB_OK)
+        return false;
+    (void)nb__disk_read_at(fd, 0, text, PID_TEXT_MAX, &read_bytes, NULL);
+    nb__disk_close(fd);
+    const char *at = text + strspn(text, " ");
+    if (!nb__span_to_u64((nb_span){at, strcspn(at, "\n")}, &pid) || pid == 0 || pid > INT32_MAX)
+        return false;
+    return kill((pid_t)pid, 0) == 0;
+}
+
+static const char *state_of(const night *n, bool is_newest)
+{
+    if (n->totals.damages > 0)
+        return "damaged";
+    if (n->totals.is_stopped)
+        return "complete";
+    return is_newest && has_recorder(n->directory) ? "recording" : "cut short";
+}
+
+/* ---- output ---- */
+
+static const char *const weekdays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+
+static void print_row(const night *n, nb__text *out)
+{
+    const nb__recording_totals *t = &n->totals;
+    char plain[24], packed[24], first[16], last[16];
+    nb__journal_size_print(plain, t->plain_bytes);
+    nb__journal_size_print(packed, t->packed_bytes);
+    nb__journal_clock_text(first, t->first_ns);
+    nb__journal_clock_text(last, t->last_ns);
+    nb__text_printf(
+        out, "%04d-%02d-%02d %s  %8" PRIu32 "  %10s  %10s  %-8s  %-8s  %11" PRIu64 "  %-6s  %s\n",
+        n->date / 10000, n->date / 100 % 100, n->date % 100, weekdays[nb__date_weekday(n->date)],
+        t->segments, plain, packed, first, last, t->frames, nb__feed_kind_name(n->feed), n->state);
+}
+
+static void print_time(const char *name, int64_t ns, nb__text *out)
+{
+    char text[40];
+    nb__text_printf(out, ",\"%s\":", name);
+    if (ns == NB_TIME_UNDEF) {
+        nb__text_string(out, "null");
+        return;
+    }
+    nb__kst_print(text, ns, 9);
+    nb__text_json(out, nb__span(text));
+}
+
+static void print_json(const night *n, nb__text *out)
+{
+    const nb__recording_totals *t = &n->totals;
+    nb__text_printf(
+        out,
+        "{\"night\":\"%04d-%02d-%02d\",\"feed\":\"%s\",\"state\":\"%s\",\"segments\":"
+        "%" PRIu32 ",\"packed\":%" PRIu32 ",\"plain_bytes\":%" PRIu64 ",\"packed_bytes\":%" PRIu64
+        ",\"lines\":%" PRIu64 ",\"frames\":%" PRIu64 ",\"damages\":%" PRIu64,
+        n->date / 10000, n->date / 100 % 100, n->date % 100, nb__feed_kind_name(n->feed), n->state,
+        t->segments, t->packed, t->plain_bytes, t->packed_bytes, t->lines, t->frames, t->damages);
+    print_time("first", t->first_ns, out);
+    print_time("last", t->last_ns, out);
+    nb__text_string(out, ",\"path\":");
+    nb__text_json(out, nb__span(n->directory));
+    nb__text_string(out, "}\n");
+}
+
+static void print_sum(const nb__recording_totals *sum, size_t nights, const char *path,
+                      nb__text *out)
+{
+    char bytes[24];
+    nb__journal_size_print(bytes, sum->plain_bytes + sum->packed_bytes);
+    nb__text_printf(out, "%zu night%s, %s on disk, %" PRIu64 " frames: %s\n", nights,
+                    nights == 1 ? "" : "s", bytes, sum->frames, path);
+}
+
+/* ---- the nights ---- */
+
+/* A segment that was named stands for itself. */
+static nb_err look(const char *path, bool is_newest, night *n, nb_error *error)
+{
+    nb__recording *recording;
+    nb_err err = nb__recording_open(path, &recording, error);
+    if (err != NB_OK)
+        return err;
+    nb__recording_total(recording, &n->totals);
+    n->feed = nb__recording_feed_kind(recording);
+    n->state = state_of(n, is_newest);
+    nb__recording_close(recording);
+    return NB_OK;
+}
+
+static nb_err list(const nb__journal_command *command, const nb__catalogue *catalogue,
+                   nb__text *out, nb_error *error)
+{
+    nb__recording_totals sum = {0};
+    size_t nights = 0;
+    nb_err err = NB_OK;
+    nb__disk_entry entry = {0};
+    (void)nb__disk_stat(command->path, &entry, NULL);
+    if (!command->is_json)
+        nb__text_printf(out, "%-14s  %8s  %10s  %10s  %-8s  %-8s  %11s  %-6s  %s\n", "NIGHT",
+                        "SEGMENTS", "PLAIN", "PACKED", "FIRST", "LAST", "FRAMES", "FEED", "STATE");
+    for (size_t i = 0; i < catalogue->count && err == NB_OK; i++) {
+        const nb__segment *segment = &catalogue->segments[i];
+        if (i > 0 && strcmp(segment->directory, catalogue->segments[i - 1].directory) == 0)
+            continue;
+        night n = {.directory = segment->directory, .date = segment->night};
+        bool is_newest = segment->night == catalogue->segments[catalogue->count - 1].night;
+        err = look(entry.is_directory ? segment->directory : command->path, is_newest, &n, error);
+        if (err != NB_OK)
+            break;
+        nights++;
+        sum.plain_bytes += n.totals.plain_bytes;
+        sum.packed_bytes += n.totals.packed_bytes;
+        sum.frames += n.totals.frames;
+        if (command->is_json)
+            print_json(&n, out);
+        else
+            print_row(&n, out);
+    }
+    if (!command->is_json && err == NB_OK)
+        print_sum(&sum, nights, command->path, out);
+    return err;
+}
+
+int nb__command_journal_ls(const nb__journal_command *command)
+{
+    nb__catalogue catalogue;
+    nb_error error;
+    nb__text out = {0};
+    nb_err err = nb__catalogue_read(command->path, &catalogue, &error);
+    if (err != NB_OK)
+        return nb__journal_failed(command, &error);
+    err = list(command, &catalogue, &out, &error);
+    if (err == NB_OK)
+        err = nb__stdout_write(&out, &error);
+    nb__text_fini(&out);
+    nb__catalogue_fini(&catalogue);
+    return err == NB_OK ? 0 : nb__journal_failed(command, &error);
+}
