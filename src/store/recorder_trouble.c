@@ -177,7 +177,7 @@ static void trouble_over(nb__recorder *r, const nb__journal_disk *hole)
         snprintf(words, sizeof words, "%.200s can be written again", r->directory);
     nb__log(NB__LOG_WARN, "journal", "%s", words);
     recorder_state_update(r);
-    if (t->is_told)
+    if (t->is_told && !t->is_unsynced) /* else when a sync goes well */
         recorder_tell(r, NB__RECORDER_BACK, words);
 }
 

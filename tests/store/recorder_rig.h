@@ -33,6 +33,7 @@
 static atomic_llong fake_mono_ns, fake_real_ns; /* added to the kernel's */
 static atomic_int write_errno;                  /* 0: none */
 static atomic_llong write_room = -1;            /* bytes until it fails; -1: no end */
+static atomic_int write_failures;               /* so often, then it works again; 0: for ever */
 static atomic_int write_ms, sync_errno, sync_ms, sync_count;
 static atomic_ullong fake_free_bytes, fake_total_bytes; /* total 0: the kernel's */
 
@@ -61,6 +62,8 @@ __attribute__((visibility("default"))) ssize_t write(int fd, const void *data, s
         sleep_ms(atomic_load(&write_ms));
     if (is_segment && room >= 0) {
         if (room == 0) {
+            if (atomic_load(&write_failures) > 0 && atomic_fetch_sub(&write_failures, 1) == 1)
+                atomic_store(&write_room, -1);
             errno = atomic_load(&write_errno);
             return -1;
         }
@@ -145,6 +148,7 @@ static inline void rig_init(rig *r)
     r->config.pack_level = 0;
     atomic_store(&write_room, -1);
     atomic_store(&write_errno, ENOSPC);
+    atomic_store(&write_failures, 0);
     atomic_store(&write_ms, 0);
     atomic_store(&sync_errno, 0);
     atomic_store(&sync_ms, 0);
