@@ -37,6 +37,10 @@ bool nb__span_copy(nb_span span, char *out, size_t capacity_bytes);
 /** Strict decimal digits, 1–18 of them. @return false for anything else. */
 bool nb__span_to_u64(nb_span span, uint64_t *out);
 
+#define NB__INTEGER_TEXT_MAX 24 /**< bytes that nb__integer_print() may write, its NUL included */
+/** Decimal, as `%d` has it. @return its length without the NUL. */
+size_t nb__integer_print(char out[NB__INTEGER_TEXT_MAX], int64_t value);
+
 /** Whether a typing slip lies between them: one or two letters wrong, missing, too many, or
  * swapped. */
 bool nb__word_is_near(const char *word, const char *other);

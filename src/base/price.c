@@ -47,6 +47,16 @@ nb_err nb_price_parse(nb_span text, nb_price *out, int *decimals, nb_error *erro
     return NB_OK;
 }
 
+/* The digits of `value`, so that they end before `end`. By hand: a night has a hundred million. */
+static char *digits_before(char *end, uint64_t value)
+{
+    do {
+        *--end = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return end;
+}
+
 size_t nb_price_print(char out[NB_PRICE_TEXT_MAX], nb_price price, int decimals)
 {
     if (price == NB_PRICE_UNDEF) {
@@ -62,12 +72,27 @@ size_t nb_price_print(char out[NB_PRICE_TEXT_MAX], nb_price price, int decimals)
     while (decimals < NB_PRICE_DECIMALS_MAX &&
            rest % (uint64_t)power10[NB_PRICE_DECIMALS_MAX - decimals] != 0)
         decimals++; /* never loses a digit */
-    int size;
-    if (decimals == 0)
-        size = snprintf(out, NB_PRICE_TEXT_MAX, "%s%" PRIu64, price < 0 ? "-" : "", whole);
-    else
-        size =
-            snprintf(out, NB_PRICE_TEXT_MAX, "%s%" PRIu64 ".%0*" PRIu64, price < 0 ? "-" : "",
-                     whole, decimals, rest / (uint64_t)power10[NB_PRICE_DECIMALS_MAX - decimals]);
-    return (size_t)size;
+    char text[NB_PRICE_TEXT_MAX], *end = text + sizeof text, *at = end;
+    *--at = '\0';
+    rest /= (uint64_t)power10[NB_PRICE_DECIMALS_MAX - decimals];
+    for (int i = 0; i < decimals; i++, rest /= 10)
+        *--at = (char)('0' + rest % 10);
+    if (decimals > 0)
+        *--at = '.';
+    at = digits_before(at, whole);
+    if (price < 0)
+        *--at = '-';
+    memcpy(out, at, (size_t)(end - at));
+    return (size_t)(end - at) - 1;
+}
+
+size_t nb__integer_print(char out[NB__INTEGER_TEXT_MAX], int64_t value)
+{
+    char text[NB__INTEGER_TEXT_MAX], *end = text + sizeof text, *at = end;
+    *--at = '\0';
+    at = digits_before(at, value < 0 ? UINT64_C(0) - (uint64_t)value : (uint64_t)value);
+    if (value < 0)
+        *--at = '-';
+    memcpy(out, at, (size_t)(end - at));
+    return (size_t)(end - at) - 1;
 }

@@ -4,11 +4,7 @@
 #include <string.h>
 
 static const nb__export_format *const formats[] = {
-    &nb__export_csv,
-    &nb__export_jsonl,
-    &nb__export_dbn,
-    &nb__export_parquet,
-    &nb__export_npz,
+    &nb__export_csv, &nb__export_jsonl, &nb__export_dbn, &nb__export_parquet, &nb__export_npz,
 };
 
 const nb__export_format *nb__export_format_at(size_t index)

@@ -9,6 +9,9 @@
 
 /* ---- row.c ---- */
 
+/* nb__row_read() without the times: recv_ns, event_ns, trade_date, is_calendar_known are the
+ * caller's to set. */
+nb_err nb__row_read_fields(const nb_frame *frame, nb_span record, nb__row *row, nb_error *error);
 /* The flags of a book in words, instead of what nb__row_read() found. */
 void nb__row_set_flags(nb__row *row, uint32_t flags);
 

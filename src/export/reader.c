@@ -371,16 +371,20 @@ static uint32_t flags_of(const nb__row *row)
 static nb_err read_values(nb__export_reader *reader, nb__export_row *row, nb_error *error)
 {
     nb__row *values = &reader->row;
-    nb_err err = nb__row_read(row->frame, row->record, row->session_ns, NB_DATE_UNDEF,
-                              reader->how->calendar, values, error);
+    nb_err err;
+    if (row->quote != NULL) {
+        err = nb__row_read_fields(row->frame, row->record, values, error);
+        values->event_ns = row->event_ns;
+        nb__row_set_flags(values, row->flags);
+    } else {
+        err = nb__row_read(row->frame, row->record, row->session_ns, NB_DATE_UNDEF,
+                           reader->how->calendar, values, error);
+    }
     if (err != NB_OK)
         return err;
     values->recv_ns = row->recv_ns;
     row->row = values;
-    reader->counters->unknown_dates += !values->is_calendar_known;
-    if (row->quote != NULL) {
-        nb__row_set_flags(values, row->flags);
-    } else {
+    if (row->quote == NULL) {
         row->event_ns = values->event_ns;
         row->flags = flags_of(values);
     }
@@ -399,6 +403,10 @@ static nb_err give_row(nb__export_reader *reader, nb__export_row *row, nb_error 
 {
     row->code_index = intern(reader->codes, NB__SPAN("-"), row->key);
     row->trade_date = trade_date_of(reader, row->event_ns);
+    if (row->row != NULL)
+        reader->row.trade_date = row->trade_date;
+    reader->counters->unknown_dates += row->trade_date != NB_DATE_UNDEF &&
+                                       !nb_calendar_knows(reader->how->calendar, row->trade_date);
     nb_err err = reader->asked->take(reader->asked->self, row, error);
     if (err == NB_OK)
         count_row(reader->counters, row);

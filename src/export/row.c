@@ -2,7 +2,6 @@
 /* A record as a row: its times and flags, and how it looks as JSON and CSV. Never invents a time.
  */
 #include "inside.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,12 +48,10 @@ static void date_row(nb__row *row, int evening, const nb_calendar *calendar)
     row->is_calendar_known = nb_calendar_knows(calendar, row->trade_date);
 }
 
-nb_err nb__row_read(const nb_frame *frame, nb_span record, int64_t recv_ns, int evening,
-                    const nb_calendar *calendar, nb__row *row, nb_error *error)
+nb_err nb__row_read_fields(const nb_frame *frame, nb_span record, nb__row *row, nb_error *error)
 {
     row->tr_id = frame->tr_id;
     row->tr_key = frame->is_encrypted ? (nb_span){"", 0} : nb_record_key(record);
-    row->recv_ns = recv_ns;
     row->event_ns = NB_TIME_UNDEF;
     row->trade_date = NB_DATE_UNDEF;
     row->is_calendar_known = true;
@@ -78,33 +75,41 @@ nb_err nb__row_read(const nb_frame *frame, nb_span record, int64_t recv_ns, int 
         row->has_extra = true;
         add_flag(row, "drift");
     }
-    date_row(row, evening, calendar);
     return NB_OK;
+}
+
+nb_err nb__row_read(const nb_frame *frame, nb_span record, int64_t recv_ns, int evening,
+                    const nb_calendar *calendar, nb__row *row, nb_error *error)
+{
+    nb_err code = nb__row_read_fields(frame, record, row, error);
+    row->recv_ns = recv_ns;
+    if (code == NB_OK && row->tr != NULL)
+        date_row(row, evening, calendar);
+    return code;
 }
 
 /* ---- values ---- */
 
-/* A number as text; false when it is none, or undefined. */
-static bool number_text(const nb_field *field, const nb__value *value, char out[NB_PRICE_TEXT_MAX])
+/* A number as text, and its length; 0 when it is none, or undefined. */
+static size_t number_text(const nb_field *field, const nb__value *value,
+                          char out[NB_PRICE_TEXT_MAX])
 {
     if (value->is_undefined)
-        return false;
+        return 0;
     switch (field->kind) {
     case NB_KIND_PRICE:
     case NB_KIND_DECIMAL:
-        nb_price_print(out, value->number, value->decimals);
-        return true;
+        return nb_price_print(out, value->number, value->decimals);
     case NB_KIND_COUNT:
     case NB_KIND_QUANTITY:
     case NB_KIND_CHANGE:
-        snprintf(out, NB_PRICE_TEXT_MAX, "%" PRId64, value->number);
-        return true;
+        return nb__integer_print(out, value->number);
     case NB_KIND_CODE:
     case NB_KIND_TIME:
     case NB_KIND_TEXT:
         break;
     }
-    return false;
+    return 0;
 }
 
 /* "2026-11-23"; "" when it is not known. */
@@ -117,24 +122,34 @@ static void date_text(int date, char out[16])
 
 /* ---- JSON ---- */
 
+static void put_integer(int64_t value, nb__text *out)
+{
+    char text[NB__INTEGER_TEXT_MAX];
+    nb__text_append(out, text, nb__integer_print(text, value));
+}
+
 static void json_time(const char *name, int64_t ns, nb__text *out)
 {
+    nb__text_append(out, ",\"", 2);
+    nb__text_string(out, name);
+    nb__text_append(out, "\":", 2);
     if (ns == NB_TIME_UNDEF)
-        nb__text_printf(out, ",\"%s\":null", name);
+        nb__text_append(out, "null", 4);
     else
-        nb__text_printf(out, ",\"%s\":%" PRId64, name, ns);
+        put_integer(ns, out);
 }
 
 static void json_value(const nb_field *field, const nb__value *value, nb__text *out)
 {
     char number[NB_PRICE_TEXT_MAX];
+    size_t size_bytes = number_text(field, value, number);
     nb__text_append(out, ",\"", 2);
     nb__text_string(out, field->name);
     nb__text_append(out, "\":", 2);
-    if (number_text(field, value, number))
-        nb__text_string(out, number);
+    if (size_bytes > 0)
+        nb__text_append(out, number, size_bytes);
     else if (value->is_undefined)
-        nb__text_string(out, "null");
+        nb__text_append(out, "null", 4);
     else
         nb__text_json(out, value->text);
 }
@@ -184,12 +199,11 @@ void nb__row_print_json(const nb__row *row, nb__text *out)
 
 /* ---- CSV ---- */
 
-static void csv_cell(nb_span text, nb__text *out)
+static void csv_text(nb_span text, nb__text *out)
 {
     bool is_quoted = false;
     for (size_t i = 0; i < text.size_bytes; i++)
         is_quoted = is_quoted || strchr("\",\r\n", text.data[i]) != NULL; /* NUL, too */
-    nb__text_append(out, ",", 1);
     if (!is_quoted) {
         nb__text_append(out, text.data, text.size_bytes);
         return;
@@ -203,11 +217,17 @@ static void csv_cell(nb_span text, nb__text *out)
     nb__text_append(out, "\"", 1);
 }
 
+static void csv_cell(nb_span text, nb__text *out)
+{
+    nb__text_append(out, ",", 1);
+    csv_text(text, out);
+}
+
 static void csv_time(int64_t ns, nb__text *out)
 {
     nb__text_append(out, ",", 1);
     if (ns != NB_TIME_UNDEF)
-        nb__text_printf(out, "%" PRId64, ns);
+        put_integer(ns, out);
 }
 
 void nb__row_print_csv_header(const nb__row *row, nb__text *out)
@@ -231,10 +251,12 @@ void nb__row_print_csv(const nb__row *row, nb__text *out)
         nb__text_printf(out, i == 0 ? "%s" : " %s", row->flags[i]);
     for (int i = 0; row->tr != NULL && i < row->tr->field_count; i++) {
         const nb__value *value = &row->values[i];
-        if (number_text(&row->tr->fields[i], value, text))
-            csv_cell(nb__span(text), out);
-        else
-            csv_cell(value->is_undefined ? (nb_span){"", 0} : value->text, out);
+        size_t size_bytes = number_text(&row->tr->fields[i], value, text);
+        nb__text_append(out, ",", 1);
+        if (size_bytes > 0)
+            nb__text_append(out, text, size_bytes);
+        else if (!value->is_undefined)
+            csv_text(value->text, out);
     }
     nb_span rest = row->has_extra ? row->extra : (nb_span){"", 0};
     if (row->tr == NULL && !row->is_encrypted)

@@ -93,6 +93,22 @@ static void prices_are_exact_or_refused(void **state)
     }
 }
 
+static void integers_print_as_printf_has_them(void **state)
+{
+    (void)state;
+    nb__random random;
+    nb__random_init(&random, 7);
+    const int64_t edges[] = {0, 1, -1, 9, 10, -10, INT64_MAX, INT64_MIN, 1795168919000000000};
+    for (int i = 0; i < 20000; i++) {
+        char text[NB__INTEGER_TEXT_MAX], expected[32];
+        int64_t value = (int64_t)(nb__random_next(&random) >> nb__random_below(&random, 64));
+        value = i < (int)NB__COUNT_OF(edges) ? edges[i] : i % 2 == 0 ? value : -value;
+        int size = snprintf(expected, sizeof expected, "%lld", (long long)value);
+        assert_int_equal(nb__integer_print(text, value), size);
+        assert_string_equal(text, expected);
+    }
+}
+
 static void a_price_printed_reads_back(void **state)
 {
     (void)state;
@@ -298,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_failure_keeps_the_clause_of_each_layer),
         cmocka_unit_test(prices_are_exact_or_refused),
         cmocka_unit_test(a_price_printed_reads_back),
+        cmocka_unit_test(integers_print_as_printf_has_them),
         cmocka_unit_test(korean_time_goes_there_and_back),
         cmocka_unit_test(utf8_is_told_from_what_is_not),
         cmocka_unit_test(json_strings_are_escaped),
