@@ -70,6 +70,7 @@ static nb_err run_format(job *j, nb__export_reader *reader, nb__export_out *out,
                               .calendar = j->how->calendar,
                               .duckdb = j->how->duckdb,
                               .stop = j->how->stop};
+    nb__export_reader_origin(reader, &begin.feed_kind, &begin.night);
     nb_err err = format->open(&begin, &j->format_self, error);
     if (err != NB_OK)
         return err;

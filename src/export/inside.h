@@ -41,6 +41,8 @@ typedef struct nb__export_reader nb__export_reader;
 /** @retval NB_E_ARGUMENT, NB_E_NOT_FOUND, NB_E_VERSION, NB_E_MEMORY */
 nb_err nb__export_reader_open(const nb__export_how *how, nb__export_reader **out, nb_error *error);
 void nb__export_reader_close(nb__export_reader *reader);
+/* Of the recording's first segment. */
+void nb__export_reader_origin(const nb__export_reader *reader, nb__feed_kind *kind, int *night);
 typedef nb_err nb__export_take(void *self, const nb__export_row *row, nb_error *error);
 typedef struct nb__export_run {
     bool needs_values;

@@ -212,6 +212,12 @@ void nb__export_reader_close(nb__export_reader *reader)
     free(reader);
 }
 
+void nb__export_reader_origin(const nb__export_reader *reader, nb__feed_kind *kind, int *night)
+{
+    *kind = nb__recording_feed_kind(reader->recording);
+    *night = nb__recording_night(reader->recording);
+}
+
 /* ---- what is told ---- */
 
 static void note(const nb__export_reader *reader, const char *words)
