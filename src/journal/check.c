@@ -182,7 +182,7 @@ static void add_suspect(nb__journal_check *check, uint64_t offset_bytes, uint64_
     last = &check->suspects[check->suspect_count++];
     last->offset_bytes = offset_bytes;
     last->size_bytes = size_bytes;
-    snprintf(last->words, sizeof last->words, "%s", words);
+    snprintf(last->words, sizeof last->words, "%.95s", words);
 }
 
 static bool is_clean(nb_span payload)

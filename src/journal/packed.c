@@ -84,7 +84,7 @@ nb_err nb__packed_seek_table(nb_span table, uint64_t file_bytes, nb__packed *out
                              size_t *index_bytes, nb_error *error)
 {
     nb__packed packed = {0};
-    size_t count;
+    size_t count = 0;
     nb_err err = check_table(table, &count, error);
     if (err != NB_OK)
         return err;
