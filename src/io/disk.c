@@ -43,6 +43,7 @@ nb_err nb__disk_create(const char *path, int *fd, int *reason, nb_error *error)
     int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, FILE_MODE);
     if (made < 0)
         return fail_at(path, "cannot be made", errno, reason, error);
+    (void)flock(made, LOCK_EX | LOCK_NB); /* for nb__disk_is_held(), where there are locks */
     *fd = made;
     return NB_OK;
 }
@@ -195,6 +196,16 @@ bool nb__disk_is_at(int fd, const char *path)
     if (stat(path, &there) != 0)
         return errno != ENOENT && errno != ENOTDIR;
     return own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+}
+
+bool nb__disk_is_held(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    bool is_held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(fd);
+    return is_held;
 }
 
 nb_err nb__disk_space(const char *path, uint64_t *free_bytes, uint64_t *total_bytes,

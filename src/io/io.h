@@ -285,8 +285,10 @@ nb_err nb__child_run(nb__loop *loop, const char *command, nb_span input, int64_t
 
 /* ---- disk: files that are written and read in parts (disk.c) ----
  * Errors name the path and the system's reason; `*reason` (may be NULL) is the errno. */
-nb_err nb__disk_create(const char *path, int *fd, int *reason, nb_error *error); /**< new, 0600,
-                                                                                    append only */
+/** New, 0600, append only; held until it is closed, so that others see that it is written. */
+nb_err nb__disk_create(const char *path, int *fd, int *reason, nb_error *error);
+/** Whether someone has it from nb__disk_create() and did not close it yet. */
+bool nb__disk_is_held(const char *path);
 /** For reading. @retval NB_E_NOT_FOUND */
 nb_err nb__disk_open(const char *path, int *fd, uint64_t *size_bytes, nb_error *error);
 void nb__disk_close(int fd);

@@ -224,6 +224,8 @@ nb_err nb__pack_segment(const nb__segment *segment, int level, const volatile bo
     if (p.plain[0] == '\0' || p.packed[0] == '\0' || !care_path(p.temporary, p.packed, ".tmp"))
         return nb__fail(error, NB_E_ARGUMENT, 0, "%.100s…: the path is too long",
                         segment->directory);
+    if (nb__disk_is_held(p.plain))
+        return nb__fail(error, NB_E_BUSY, 0, "%.150s: a recorder writes to it", p.plain);
     int lock;
     nb_err err = care_lock(segment->directory, &lock, error);
     if (err != NB_OK)

@@ -131,6 +131,18 @@ static nb_err remove_directory(const char *directory, nb_error *error)
     return err == NB_OK && !is_full ? nb__disk_remove(directory, error) : err;
 }
 
+/* The newest night is never removed; a recorder whose clock was set back may be in another. */
+static bool is_written(const night *one, const listing *l)
+{
+    char path[NB__STORE_PATH_MAX];
+    for (size_t i = 0; i < l->count; i++)
+        if (snprintf(path, sizeof path, "%s/%s", one->directory, l->files[i].name) <
+                (int)sizeof path &&
+            nb__disk_is_held(path))
+            return true;
+    return false;
+}
+
 static nb_err remove_night(const night *one, nb_error *error)
 {
     listing l;
@@ -141,6 +153,8 @@ static nb_err remove_night(const night *one, nb_error *error)
     err = list_night(one->date, one->directory, &l, error);
     if (err == NB_OK && l.count > 0)
         qsort(l.files, l.count, sizeof *l.files, last_first);
+    if (err == NB_OK && is_written(one, &l))
+        err = nb__fail(error, NB_E_BUSY, 0, "%.150s: a recorder writes there", one->directory);
     for (size_t i = 0; err == NB_OK && i < l.count; i++) {
         char path[NB__STORE_PATH_MAX];
         int size = snprintf(path, sizeof path, "%s/%s", one->directory, l.files[i].name);

@@ -3,6 +3,7 @@
  * Taking the directory: its lock, the one kind of feed it is for, and what earlier runs left in it:
  * the predecessor of our first segment, segments to pack, half-written packs.
  */
+#include "store/care.h"
 #include "store/reading.h"
 #include "store/recorder.h"
 #include <stdio.h>
@@ -10,8 +11,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define PIECE_BYTES ((size_t)1 << 20)
-#define TEMPORARY ".log.zst.tmp"
+#define CHUNK_BYTES ((size_t)1 << 20)
+#define TEMPORARY ".tmp"
 
 static void print_path(const nb__recorder *r, const char *name, char out[NB__STORE_PATH_MAX])
 {
@@ -108,21 +109,21 @@ static nb_err hash_plain(const char *path, nb__journal_after *out, nb_error *err
     if (err != NB_OK)
         return err;
     XXH3_state_t *hash = XXH3_createState();
-    char *piece = malloc(PIECE_BYTES);
-    if (hash == NULL || piece == NULL)
+    char *chunk = malloc(CHUNK_BYTES);
+    if (hash == NULL || chunk == NULL)
         err = nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
     else
         XXH3_64bits_reset(hash);
     out->size_bytes = 0;
     while (err == NB_OK && read_bytes > 0) {
-        err = nb__disk_read_at(fd, out->size_bytes, piece, PIECE_BYTES, &read_bytes, error);
+        err = nb__disk_read_at(fd, out->size_bytes, chunk, CHUNK_BYTES, &read_bytes, error);
         if (err == NB_OK)
-            XXH3_64bits_update(hash, piece, read_bytes);
+            XXH3_64bits_update(hash, chunk, read_bytes);
         out->size_bytes += read_bytes;
     }
     if (err == NB_OK)
         out->xxh3 = XXH3_64bits_digest(hash);
-    free(piece);
+    free(chunk);
     XXH3_freeState(hash);
     nb__disk_close(fd);
     return err;
@@ -184,6 +185,9 @@ static void see_leftover(void *self, const nb__disk_entry *entry)
 static void remove_leftovers(const char *directory)
 {
     leftovers l = {.directory = directory};
+    int lock;
+    if (care_lock(directory, &lock, NULL) != NB_OK)
+        return; /* someone is at it */
     nb__disk_list(directory, see_leftover, &l, NULL);
     for (size_t at = 0; !l.paths.is_failed && at < l.paths.size_bytes;
          at += strlen(l.paths.data + at) + 1)
@@ -191,6 +195,7 @@ static void remove_leftovers(const char *directory)
             nb__log(NB__LOG_INFO, "journal", "removed %s, which an earlier run left unfinished",
                     l.paths.data + at);
     nb__text_fini(&l.paths);
+    care_unlock(directory, lock);
 }
 
 static void see_segments(nb__recorder *r, const nb__catalogue *catalogue)

@@ -334,6 +334,9 @@ static nb_err check_recorder(const nb__segment *segment, int *lock, nb_error *er
     char journal[NB__STORE_PATH_MAX], path[NB__STORE_PATH_MAX];
     nb__disk_entry entry;
     *lock = -1;
+    nb__segment_path(segment, false, path);
+    if (nb__disk_is_held(path))
+        return nb__fail(error, NB_E_BUSY, 0, "a recorder writes to it; end it first");
     if (!care_journal_path(segment->directory, journal) || !care_path(path, journal, LOCK_NAME) ||
         nb__disk_stat(path, &entry, NULL) != NB_OK)
         return NB_OK;

@@ -47,6 +47,18 @@ static void a_file_grows_is_cut_and_read(void **state)
     nb__disk_close(-1);
 }
 
+static void a_file_that_is_written_is_held(void **state)
+{
+    (void)state;
+    int fd;
+    assert_int_equal(nb__disk_create(in_folder("a.log"), &fd, NULL, NULL), NB_OK);
+    assert_true(nb__disk_is_held(in_folder("a.log")));
+    assert_true(nb__disk_is_held(in_folder("a.log"))); /* looking changes nothing */
+    nb__disk_close(fd);
+    assert_false(nb__disk_is_held(in_folder("a.log")));
+    assert_false(nb__disk_is_held(in_folder("none")));
+}
+
 static void what_is_no_file_is_told(void **state)
 {
     (void)state;
@@ -265,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(a_file_grows_is_cut_and_read),
+        WITH_FOLDER(a_file_that_is_written_is_held),
         WITH_FOLDER(what_is_no_file_is_told),
         WITH_FOLDER(a_file_at_its_limit_says_how_much_went),
         WITH_FOLDER(files_are_renamed_and_removed),
