@@ -19,6 +19,7 @@ int nb__command_decode(int argc, char **argv);
 int nb__command_doctor(int argc, char **argv);
 int nb__command_export(int argc, char **argv);
 int nb__command_journal(int argc, char **argv);
+int nb__command_replay(int argc, char **argv);
 int nb__command_report(int argc, char **argv);
 int nb__command_serve(int argc, char **argv);
 int nb__command_sim(int argc, char **argv);

@@ -20,6 +20,7 @@ static const char explanation[] =
     "  nightbook serve --at 18:00 --speed 60              the same, an hour a minute\n"
     "  nightbook serve --feed kis                         live: docs/live.md\n"
     "  nightbook serve --feed ws://127.0.0.1:31000 --listen 127.0.0.1:31001\n"
+    "  nightbook serve --feed replay:2026-11-23           a recorded night: nightbook replay\n"
     "\n"
     "Every option but --config and --at is a line of ~/.config/nightbook/config.yaml too "
     "(docs/config.md), and secrets are\n"
@@ -45,7 +46,9 @@ static void say_ready(nb__serve *s)
 static void turn_ended(nb__hook *hook)
 {
     nb__serve *s = (nb__serve *)((char *)hook - offsetof(nb__serve, hook));
-    if (!s->is_ready && nb__plant_is_up(s->plant) && nb__plant_atm_code(s->plant)[0] != '\0')
+    bool has_code = nb__plant_atm_code(s->plant)[0] != '\0';
+    bool is_replay = s->configuration.feed == NB__CHOICE_REPLAY;
+    if (!s->is_ready && nb__plant_is_up(s->plant) && (has_code || is_replay))
         say_ready(s);
 }
 
@@ -90,7 +93,9 @@ static nb_err run(nb__serve *s, nb_error *error)
     s->timer.fire = ready_timer;
     nb__timer_set(s->loop, &s->timer, nb__clock_mono_ns() + READY_WAIT_NS);
     say_calendar(s);
+    nb__serve_replay_begin(s);
     nb_err err = nb__loop_run(s->loop);
+    nb__serve_replay_end(s);
     return err == NB_OK ? NB_OK : nb__fail(error, err, 0, "the event loop failed");
 }
 
@@ -108,9 +113,9 @@ static void say_goodbye(nb__serve *s)
     nb__loop_turn(s->loop, 10);
 }
 
-static int fail(const nb_error *error, bool is_port)
+static int fail(const char *command, const nb_error *error, bool is_port)
 {
-    int exit_code = nb__command_failed("serve", error);
+    int exit_code = nb__command_failed(command, error);
     if (is_port)
         fprintf(stderr,
                 "  when another nightbook or program is there, stop it or choose another place: "
@@ -123,7 +128,7 @@ static int fail(const nb_error *error, bool is_port)
     return exit_code;
 }
 
-static int serve(nb__serve *s)
+int nb__serve_live(nb__serve *s, const char *command)
 {
     nb_error error = {0};
     nb_err err = configure(s, &error);
@@ -135,7 +140,7 @@ static int serve(nb__serve *s)
     }
     bool is_port = err == NB_E_SYSTEM && s->plant != NULL && s->gateway == NULL;
     nb__serve_close(s);
-    return err == NB_OK ? 0 : fail(&error, is_port);
+    return err == NB_OK ? 0 : fail(command, &error, is_port);
 }
 
 int nb__command_serve(int argc, char **argv)
@@ -153,7 +158,7 @@ int nb__command_serve(int argc, char **argv)
     nb__options_of_settings(s->settings, options);
     int exit_code = nb__options_parse(&usage, argc, argv, NULL, &operand_count);
     if (exit_code < 0)
-        exit_code = serve(s);
+        exit_code = nb__serve_live(s, "serve");
     else
         nb__settings_free(s->settings);
     free(s);

@@ -9,7 +9,12 @@
 #include "night/night.h"
 #include "plan/plan.h"
 
-typedef enum nb__feed_choice { NB__CHOICE_SIM, NB__CHOICE_KIS, NB__CHOICE_WS } nb__feed_choice;
+typedef enum nb__feed_choice {
+    NB__CHOICE_SIM,
+    NB__CHOICE_KIS,
+    NB__CHOICE_WS,
+    NB__CHOICE_REPLAY
+} nb__feed_choice;
 
 /** Borrows the settings. */
 typedef struct nb__configuration {
@@ -26,6 +31,7 @@ typedef struct nb__configuration {
     const nb__appkey *appkeys;
     size_t appkey_count; /**< 0 unless KIS */
     const char *journal; /**< NULL: nothing is recorded */
+    const char *replay;  /**< REPLAY: what stands behind `replay:` */
 } nb__configuration;
 
 /**

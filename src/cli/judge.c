@@ -3,6 +3,7 @@
  * and `config` come through here, so that one says what the other does. */
 #include "configuration.h"
 #include <arpa/inet.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,26 +28,50 @@ bool nb__configuration_is_kis(const nb__address *ops)
     return nb__span_is_nocase(nb__span(ops->host), KIS_HOST);
 }
 
+static nb_err judge_replay(const nb__settings *settings, const char *path, nb__configuration *out,
+                           nb_error *error)
+{
+    if (path[0] == '\0')
+        return nb__settings_fail(settings, "feed", error,
+                                 "replay:PATH: a night's directory, its trade date, or last");
+    out->replay = path;
+    return NB_OK;
+}
+
 static nb_err judge_feed(const nb__settings *settings, nb__configuration *out, nb_error *error)
 {
-    static const char *const of_sim[] = {"seed",  "speed",        "rate",  "at",
-                                         "fault", "fault-script", "refuse"};
+    static const char *const of_sim[] = {"seed", "rate", "at", "fault", "fault-script", "refuse"};
+    static const char *const of_replay[] = {"from", "to", "loop", "step", "exit", "wait", "gaps"};
+    static const char replay[] = "replay:";
     const char *feed = nb__settings_text(settings, "feed");
     nb_error why = {0};
-    out->feed = strcmp(feed, "sim") == 0   ? NB__CHOICE_SIM
-                : strcmp(feed, "kis") == 0 ? NB__CHOICE_KIS
-                                           : NB__CHOICE_WS;
-    if (out->feed == NB__CHOICE_SIM)
-        return NB_OK;
-    for (size_t i = 0; i < NB__COUNT_OF(of_sim); i++)
+    out->feed = strcmp(feed, "sim") == 0                        ? NB__CHOICE_SIM
+                : strcmp(feed, "kis") == 0                      ? NB__CHOICE_KIS
+                : strncmp(feed, replay, sizeof replay - 1) == 0 ? NB__CHOICE_REPLAY
+                                                                : NB__CHOICE_WS;
+    for (size_t i = 0; i < NB__COUNT_OF(of_sim) && out->feed != NB__CHOICE_SIM; i++)
         if (nb__settings_from(settings, of_sim[i]) == NB__FROM_FLAG)
             return nb__settings_fail(settings, of_sim[i], error,
                                      "it is the in-process look-alike's, and the feed is %.60s",
                                      feed);
-    if (out->feed == NB__CHOICE_KIS)
+    for (size_t i = 0; i < NB__COUNT_OF(of_replay) && out->feed != NB__CHOICE_REPLAY; i++)
+        if (nb__settings_from(settings, of_replay[i]) == NB__FROM_FLAG)
+            return nb__settings_fail(settings, of_replay[i], error,
+                                     "it is a replay's, and the feed is %.60s", feed);
+    if (out->feed == NB__CHOICE_REPLAY)
+        return judge_replay(settings, feed + sizeof replay - 1, out, error);
+    if (out->feed == NB__CHOICE_SIM && isinf(nb__settings_decimal(settings, "speed")))
+        return nb__settings_fail(settings, "speed", error,
+                                 "max is a replay's; a number is expected");
+    if (out->feed != NB__CHOICE_SIM && nb__settings_from(settings, "speed") == NB__FROM_FLAG)
+        return nb__settings_fail(settings, "speed", error,
+                                 "it is the look-alike's and a replay's, and the feed is %.60s",
+                                 feed);
+    if (out->feed != NB__CHOICE_WS)
         return NB_OK;
     if (strncmp(feed, "ws://", 5) != 0)
-        return nb__settings_fail(settings, "feed", error, "a feed is sim, kis or ws://HOST:PORT");
+        return nb__settings_fail(settings, "feed", error,
+                                 "a feed is sim, kis, ws://HOST:PORT or replay:PATH");
     if (nb__address_parse(feed, &out->link, &why) != NB_OK)
         return fail_address(settings, "feed", error, &why);
     return NB_OK;
@@ -147,7 +172,8 @@ static nb_err judge_listen(const nb__settings *settings, nb__configuration *out,
     nb_error why = {0};
     if (nb__listen_parse(nb__settings_text(settings, "listen"), &out->listen, &why) != NB_OK)
         return fail_address(settings, "listen", error, &why);
-    if (out->feed == NB__CHOICE_SIM || out->link.port != out->listen.port ||
+    if (out->feed == NB__CHOICE_SIM || out->feed == NB__CHOICE_REPLAY ||
+        out->link.port != out->listen.port ||
         (strcmp(out->link.host, out->listen.host) != 0 && !nb__host_is_loopback(out->link.host)))
         return NB_OK;
     return nb__settings_fail(settings, out->feed == NB__CHOICE_KIS ? "ops" : "feed", error,

@@ -14,6 +14,7 @@ static const nb__command commands[] = {
     {"export", "a recording into csv, jsonl, DBN, Parquet or numpy", nb__command_export},
     {"journal", "the recorded nights: list, show, verify, repair, pack, prune",
      nb__command_journal},
+    {"replay", "a recorded night once more, over the same protocol", nb__command_replay},
     {"report", "what a night showed of the questions that only a live night can answer",
      nb__command_report},
     {"serve", "one session to a feed, its books, and the same protocol for many clients",

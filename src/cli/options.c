@@ -177,6 +177,13 @@ static nb_err fail_unknown(const nb__usage *usage, nb_span name, nb_error *error
                     name.data, usage->command);
 }
 
+/* It stands alone. */
+static bool is_switch(const nb__option *option)
+{
+    return option->type == NB__OPTION_FLAG ||
+           (option->type == NB__OPTION_SETTING && option->metavar == NULL);
+}
+
 /* Take the option at argv[*at], and the next argument where the value is there. */
 static nb_err take_option(const nb__usage *usage, int argc, char **argv, int *at, nb_error *error)
 {
@@ -187,10 +194,10 @@ static nb_err take_option(const nb__usage *usage, int argc, char **argv, int *at
         option++;
     if (option->name == NULL)
         return fail_unknown(usage, name, error);
-    if (option->type == NB__OPTION_FLAG && equals != NULL)
+    if (is_switch(option) && equals != NULL)
         return nb__fail(error, NB_E_ARGUMENT, 0, "--%s takes no value", option->name);
-    const char *value = equals != NULL ? equals + 1 : NULL;
-    if (option->type != NB__OPTION_FLAG && value == NULL) {
+    const char *value = equals != NULL ? equals + 1 : "yes";
+    if (!is_switch(option) && equals == NULL) {
         if (*at + 1 == argc)
             return nb__fail(error, NB_E_ARGUMENT, 0, "--%s needs a value: %s", option->name,
                             option->metavar);

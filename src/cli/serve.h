@@ -24,6 +24,12 @@ typedef struct nb__serve {
     bool is_ready;
     nb__hook hook;
     nb__timer timer;
+    /* of a replay (serve_replay.c) */
+    char replay_path[NB__STORE_PATH_MAX];
+    nb__timer progress;
+    nb__hook replay_hook;
+    nb__watch keyboard;
+    bool has_progress, has_keyboard;
 } nb__serve;
 
 const nb_calendar *nb__serve_calendar(const nb__serve *serve);
@@ -41,5 +47,16 @@ void nb__serve_guard_secrets(const nb__serve *serve);
 nb_err nb__serve_open_plant(nb__serve *serve, bool keeps_records, nb_error *error);
 /** The lines that tell what is served and what happens next (serve_ready.c). */
 void nb__serve_say_ready(nb__serve *serve);
+/** From the settings to the end, which frees them. `command` for messages. @return the exit code.
+ */
+int nb__serve_live(nb__serve *serve, const char *command);
+
+/* ---- of a replay (serve_replay.c) ---- */
+/** @retval NB_E_NOT_FOUND  No such night. */
+nb_err nb__serve_replay_config(nb__serve *serve, nb__replay_config *out, nb_error *error);
+void nb__serve_replay_facts(const nb__serve *serve, nb__text *out);
+/** Progress, keys and its end; nothing when the feed is no replay. */
+void nb__serve_replay_begin(nb__serve *serve);
+void nb__serve_replay_end(nb__serve *serve);
 
 #endif

@@ -181,6 +181,15 @@ static nb__recorder_config recorder_of(const nb__serve *s)
     return config;
 }
 
+/* Names of codes, where there are any; nothing is fetched for the past. */
+static const char *kept_masters(const nb__serve *s)
+{
+    const char *directory = nb__settings_text(s->settings, "master-dir");
+    nb__disk_entry entry;
+    bool is_there = directory != NULL && nb__disk_stat(directory, &entry, NULL) == NB_OK;
+    return is_there && entry.is_directory ? directory : NULL;
+}
+
 nb_err nb__serve_open_plant(nb__serve *s, bool keeps_records, nb_error *error)
 {
     nb__configuration *c = &s->configuration;
@@ -195,6 +204,7 @@ nb_err nb__serve_open_plant(nb__serve *s, bool keeps_records, nb_error *error)
                                .calendar = nb__serve_calendar(s),
                                .listen_port = c->listen.port};
     nb__recorder_config recorder = recorder_of(s);
+    nb__replay_config replay;
     nb_err err = c->feed == NB__CHOICE_SIM ? open_sim(s, &c->link, error) : NB_OK;
     for (uint32_t i = 0; i < config.feed_count; i++) {
         feeds[i] =
@@ -204,6 +214,13 @@ nb_err nb__serve_open_plant(nb__serve *s, bool keeps_records, nb_error *error)
         nb__random_bytes(&feeds[i].session.seed, sizeof feeds[i].session.seed);
         if (is_kis)
             fill_live(s, i, &lives[i], &feeds[i]);
+    }
+    if (c->feed == NB__CHOICE_REPLAY) {
+        err = nb__serve_replay_config(s, &replay, error);
+        feeds[0].kind = NB__FEED_REPLAY;
+        feeds[0].session = nb__replay_session_config(config.topics_max);
+        feeds[0].replay = &replay;
+        config.master_directory = kept_masters(s);
     }
     if (is_kis) {
         config.master_directory = nb__settings_text(s->settings, "master-dir");
@@ -259,6 +276,8 @@ static nb__gateway_config gateway_of(const nb__serve *s)
     nb__gateway_config config = nb__gateway_config_default();
     config.server.listen = s->configuration.listen;
     config.on_loss_ns = s->configuration.on_loss_ns;
+    config.replay_wait = (uint32_t)nb__settings_number(s->settings, "wait");
+    config.drops_gaps = strcmp(nb__settings_text(s->settings, "gaps"), "drop") == 0;
     copy_list(s->settings, "allow-host", config.allowed_hosts, NB__COUNT_OF(config.allowed_hosts));
     copy_list(s->settings, "allow-origin", config.allowed_origins,
               NB__COUNT_OF(config.allowed_origins));

@@ -83,7 +83,9 @@ static void append_facts(nb__text *out, const nb__serve *s, const char *code)
     if (s->configuration.feed == NB__CHOICE_WS)
         nb__text_printf(out, "\n  feed:         %s, %s", nb__plant_feed_name(s->plant),
                         nb__plant_is_up(s->plant) ? "up" : nb__plant_reason(s->plant));
-    append_recording(out, s);
+    nb__serve_replay_facts(s, out);
+    if (s->configuration.feed != NB__CHOICE_REPLAY || s->configuration.journal != NULL)
+        append_recording(out, s);
 }
 
 void nb__serve_say_ready(nb__serve *s)

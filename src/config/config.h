@@ -13,8 +13,10 @@
 typedef enum nb__setting_type {
     NB__SETTING_STRING,
     NB__SETTING_NUMBER,  /**< an integer within min–max */
-    NB__SETTING_DECIMAL, /**< with a fraction, within min–max */
+    NB__SETTING_DECIMAL, /**< with a fraction, within min–max; or one of `choices`, which reads
+                            as INFINITY */
     NB__SETTING_CHOICE,  /**< one of `choices` */
+    NB__SETTING_SWITCH,  /**< a flag without a value: "yes" where it is given; flags only */
     /** At most `max` texts: a flag that may be given several times, a YAML sequence. */
     NB__SETTING_LIST,
     /** A YAML sequence of mappings: name, app_key, app_secret, hts_id, custtype. */

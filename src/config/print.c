@@ -3,6 +3,7 @@
  * A secret is shown by its first two letters and its length at most. */
 #include "settings.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,7 +116,11 @@ static void print_json_row(const nb__settings *settings, const nb__setting *row,
     } else if (row->type == NB__SETTING_NUMBER) {
         nb__text_printf(out, "%" PRIu64, nb__settings_number(settings, row->name));
     } else if (row->type == NB__SETTING_DECIMAL) {
-        nb__text_printf(out, "%.15g", nb__settings_decimal(settings, row->name));
+        double number = nb__settings_decimal(settings, row->name);
+        if (isinf(number))
+            nb__text_json(out, nb__span(nb__settings_text(settings, row->name)));
+        else
+            nb__text_printf(out, "%.15g", number);
     } else {
         nb__text text = {0};
         append_value(&text, settings, row);
@@ -246,8 +251,8 @@ static void append_row(nb__text *out, const nb__setting *row)
     if (row->where == NB__SETTING_FILE_ONLY) {
         nb__text_string(out, "—");
     } else {
-        nb__text_printf(out, "`--%s ", row->name);
-        append_cell(out, row->metavar);
+        nb__text_printf(out, "`--%s%s", row->name, row->metavar != NULL ? " " : "");
+        append_cell(out, row->metavar != NULL ? row->metavar : "");
         nb__text_string(out, "`");
     }
     nb__text_string(out, " | ");

@@ -3,6 +3,7 @@
  * over a lower one, in whichever order they are read. Texts are wiped before they are freed. */
 #include "settings.h"
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,11 @@ static nb_err check_number(const nb__setting *row, const char *text, nb_error *e
         number = (double)integer;
     if (is_number && number >= row->min && number <= row->max)
         return NB_OK;
+    if (row->choices != NULL)
+        return strcmp(text, row->choices) == 0
+                   ? NB_OK
+                   : nb__fail(error, NB_E_ARGUMENT, 0, "a number of %.15g-%.15g or %s is expected",
+                              row->min, row->max, row->choices);
     return nb__fail(error, NB_E_ARGUMENT, 0, "%s of %.15g-%.15g is expected",
                     row->type == NB__SETTING_NUMBER ? "a whole number" : "a number", row->min,
                     row->max);
@@ -112,6 +118,10 @@ nb_err nb__setting_check(const nb__setting *row, const char *text, nb_error *err
         return check_number(row, text, error);
     case NB__SETTING_CHOICE:
         return check_choice(row, text, error);
+    case NB__SETTING_SWITCH:
+        return strcmp(text, "yes") == 0
+                   ? NB_OK
+                   : nb__fail(error, NB_E_ARGUMENT, 0, "it is given alone, without a value");
     case NB__SETTING_STRING:
     case NB__SETTING_LIST:
     case NB__SETTING_APPKEYS:
@@ -237,8 +247,8 @@ double nb__settings_decimal(const nb__settings *settings, const char *name)
 {
     const char *text = nb__settings_text(settings, name);
     double number = 0;
-    if (text != NULL)
-        (void)parse_decimal(text, &number);
+    if (text != NULL && !parse_decimal(text, &number))
+        return INFINITY; /* its word */
     return number;
 }
 

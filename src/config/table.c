@@ -13,6 +13,7 @@
 #define FILES "Files"
 #define TELLING "Telling"
 #define SIM "Simulated feed"
+#define REPLAY "Replay"
 
 static const nb__setting rows[] = {
     {.name = "config",
@@ -25,7 +26,7 @@ static const nb__setting rows[] = {
      .section = FEED,
      .metavar = "FEED",
      .help = "sim: an in-process look-alike; kis: live, KIS itself; ws://HOST:PORT: a KIS-protocol "
-             "server on this machine",
+             "server on this machine; replay:PATH: a recorded night",
      .fallback = "sim"},
     {.name = "hours",
      .section = FEED,
@@ -325,11 +326,14 @@ static const nb__setting rows[] = {
     {.name = "speed",
      .section = SIM,
      .metavar = "X",
-     .help = "session seconds a real second",
+     .help =
+         "session seconds a real second; replay: recorded seconds a second, or max (by the flag "
+         "only)",
      .fallback = "1",
      .type = NB__SETTING_DECIMAL,
      .min = 0.001,
-     .max = 1e6},
+     .max = 1e6,
+     .choices = "max"},
     {.name = "rate",
      .section = SIM,
      .metavar = "N",
@@ -364,6 +368,51 @@ static const nb__setting rows[] = {
      .example = "[B01612A40=OPSP8992]",
      .type = NB__SETTING_LIST,
      .max = 16},
+    {.name = "from",
+     .section = REPLAY,
+     .metavar = "TIME",
+     .help = "where it begins, session time: 23:10, 23:10:05.250 or 2026-11-20T23:10",
+     .otherwise = "its first frame",
+     .where = NB__SETTING_FLAG_ONLY},
+    {.name = "to",
+     .section = REPLAY,
+     .metavar = "TIME",
+     .help = "where it ends, before that time",
+     .otherwise = "its last frame",
+     .where = NB__SETTING_FLAG_ONLY},
+    {.name = "loop",
+     .section = REPLAY,
+     .help = "begin anew at the end",
+     .type = NB__SETTING_SWITCH,
+     .where = NB__SETTING_FLAG_ONLY},
+    {.name = "step",
+     .section = REPLAY,
+     .help = "begin paused: each Enter on a terminal, or {\"step\":1} to /v1/replay, sends a frame",
+     .type = NB__SETTING_SWITCH,
+     .where = NB__SETTING_FLAG_ONLY},
+    {.name = "exit",
+     .section = REPLAY,
+     .help = "end when all clients have all of it; else it stays until a signal",
+     .type = NB__SETTING_SWITCH,
+     .where = NB__SETTING_FLAG_ONLY},
+    {.name = "wait",
+     .section = REPLAY,
+     .metavar = "N",
+     .help = "begin when N clients have subscribed, and nobody has asked for more for a second; 0: "
+             "at once",
+     .fallback = "1",
+     .type = NB__SETTING_NUMBER,
+     .where = NB__SETTING_FLAG_ONLY,
+     .max = 100000},
+    {.name = "gaps",
+     .section = REPLAY,
+     .metavar = "WHAT",
+     .help = "where the recorder's link was lost: drop ends every client's connection, as KIS did; "
+             "ignore only those of clients that asked with /+gaps",
+     .fallback = "ignore",
+     .type = NB__SETTING_CHOICE,
+     .where = NB__SETTING_FLAG_ONLY,
+     .choices = "ignore|drop"},
 };
 _Static_assert(NB__COUNT_OF(rows) == NB__SETTINGS_COUNT, "settings.h counts the rows");
 

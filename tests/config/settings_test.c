@@ -3,6 +3,7 @@
  * the file to begin with says the defaults. */
 #include "config/config.h"
 #include "guard.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -240,7 +241,7 @@ static void test_template_says_the_defaults(void **state)
     size_t count, given = 0;
     const nb__setting *table = nb__settings_table(&count);
     for (size_t i = 0; i < count; i++) {
-        if (table[i].fallback == NULL)
+        if (table[i].fallback == NULL || table[i].where == NB__SETTING_FLAG_ONLY)
             continue;
         given++;
         assert_true(nb__settings_is_given(s, table[i].name));
@@ -260,6 +261,29 @@ static void test_template_says_the_defaults(void **state)
     nb__text_fini(&all);
 }
 
+static void test_switches_and_words(void **state)
+{
+    (void)state;
+    nb_error error = {0};
+    nb__settings *s = nb__settings_new();
+    assert_false(nb__settings_is_given(s, "loop"));
+    must(nb__settings_set(s, "loop", "yes", NB__FROM_FLAG, NULL, &error), &error);
+    assert_true(nb__settings_is_given(s, "loop"));
+    assert_int_equal(nb__settings_set(s, "loop", "no", NB__FROM_FLAG, NULL, &error), NB_E_ARGUMENT);
+    must(nb__settings_set(s, "speed", "max", NB__FROM_FLAG, NULL, &error), &error);
+    assert_true(isinf(nb__settings_decimal(s, "speed")));
+    assert_int_equal(nb__settings_set(s, "speed", "min", NB__FROM_FLAG, NULL, &error),
+                     NB_E_ARGUMENT);
+    assert_non_null(strstr(error.detail, "or max is expected"));
+    assert_int_equal(nb__settings_set(s, "rate", "max", NB__FROM_FLAG, NULL, &error),
+                     NB_E_ARGUMENT);
+    nb__text json = {0};
+    nb__settings_print(s, true, &json);
+    assert_non_null(strstr(json.data, "\"speed\",\"value\":\"max\""));
+    nb__text_fini(&json);
+    nb__settings_free(s);
+}
+
 /* The table itself: names are words, defaults and examples are of their kind. */
 static void test_table(void **state)
 {
@@ -273,7 +297,9 @@ static void test_table(void **state)
         assert_ptr_equal(nb__settings_row(nb__span(row->name)), row);
         assert_int_equal(strspn(row->name, "abcdefghijklmnopqrstuvwxyz-"), strlen(row->name));
         assert_true(row->help[strlen(row->help) - 1] != '.');
-        assert_non_null(row->metavar);
+        bool is_switch = row->type == NB__SETTING_SWITCH;
+        assert_int_equal(row->metavar == NULL, is_switch);
+        assert_true(!is_switch || row->where == NB__SETTING_FLAG_ONLY);
         assert_non_null(row->section);
         if (row->fallback != NULL)
             must(nb__settings_set(s, row->name, row->fallback, NB__FROM_FILE, "t", &error), &error);
@@ -299,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_print_masks),
         cmocka_unit_test(test_template_says_the_defaults),
+        cmocka_unit_test(test_switches_and_words),
         cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
