@@ -193,6 +193,11 @@ static bool is_clean(nb_span payload)
     return nb__utf8_valid_prefix(payload) == payload.size_bytes;
 }
 
+static bool has_json(nb__journal_kind kind)
+{
+    return kind != NB__JOURNAL_FRAME && kind != NB__JOURNAL_PINGPONG && kind != NB__JOURNAL_UNKNOWN;
+}
+
 /* A line that no sum proves. @return why it is none; NULL: it is one. */
 static const char *doubt(const nb__journal_check *check, nb_span text, nb__journal_line *line,
                          nb_error *error)
@@ -205,6 +210,8 @@ static const char *doubt(const nb__journal_check *check, nb_span text, nb__journ
         return "a line with bytes that no recorder writes";
     if (line->kind == NB__JOURNAL_SUM) /* one of the right form had closed its span */
         return "a sum that is none";
+    if (has_json(line->kind) && !nb__journal_is_mark(line->payload))
+        return "a mark that is not JSON";
     bool is_over = check->findings.is_stopped || check->tail.is_stopped;
     if (is_over && line->kind != NB__JOURNAL_REPAIR)
         return "a line behind the stop mark";

@@ -35,5 +35,7 @@ bool nb__journal_hex_parse(nb_span digits, uint64_t *out);
 /** A start mark of any format: of a newer one only `format` and `version` are sure to be filled.
  * @retval NB_E_JSON */
 nb_err nb__journal_start_read(nb_span payload, nb__journal_start *out, nb_error *error);
+/** A JSON object, as the payload of every mark is. */
+bool nb__journal_is_mark(nb_span payload);
 
 #endif

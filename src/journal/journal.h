@@ -279,7 +279,7 @@ typedef struct nb__journal_findings {
 typedef struct nb__journal_check nb__journal_check;
 nb__journal_check *nb__journal_check_new(void (*found)(void *self, const nb__damage *damage),
                                          void *self);
-/** Memory stays under 32 MiB, whatever comes. After an error nothing more is said.
+/** Memory stays under 48 MiB, whatever comes. After an error nothing more is said.
  * @retval NB_E_VERSION  A newer format: nothing can be said.
  * @retval NB_E_MEMORY */
 nb_err nb__journal_check_feed(nb__journal_check *check, nb_span bytes, nb_error *error);

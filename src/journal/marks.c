@@ -99,6 +99,12 @@ static nb_err close_mark(reader *from)
     return from->code;
 }
 
+bool nb__journal_is_mark(nb_span payload)
+{
+    reader from = open_mark(payload, "any", NULL);
+    return close_mark(&from) == NB_OK;
+}
+
 static const json_t *member(const reader *from, const char *name)
 {
     return from->code == NB_OK ? json_object_get(from->object, name) : NULL;
