@@ -80,7 +80,7 @@ void gateway_tables(const nb__gateway *g, counter_table out[GATEWAY_TABLES])
                              nb__books_count(nb__plant_books(plant))};
     out[3] =
         (counter_table){"gateway", nb__gateway_metrics, nb__gateway_metric_count, &g->counters};
-    out[5] = (counter_table){"recorder", nb__recorder_metrics, nb__recorder_metric_count,
+    out[5] = (counter_table){"journal", nb__recorder_metrics, nb__recorder_metric_count,
                              recording_look(g).counters};
     out[4] = (counter_table){"server", server_metrics, NB__COUNT_OF(server_metrics),
                              nb__server_count(g->server)};
@@ -202,19 +202,19 @@ static void print_recorder(const nb__gateway *g, nb__text *out)
     nb__recorder_view view = recording_look(g);
     if (view.directory[0] == '\0')
         return;
-    print_gauge(out, "recorder_disk_free_bytes", "Free on the journal's disk, as last looked at.",
+    print_gauge(out, "journal_disk_free_bytes", "Free on the journal's disk, as last looked at.",
                 view.disk_free_bytes);
     if (view.synced_ns > 0) {
-        print_head(out, "recorder_synced_age_seconds", "What came before is safe from a power cut.",
+        print_head(out, "journal_synced_age_seconds", "What came before is safe from a power cut.",
                    true);
-        print_seconds(out, "recorder_synced_age_seconds",
+        print_seconds(out, "journal_synced_age_seconds",
                       (uint64_t)recording_synced_age_ns(g, &view));
     }
     if (view.nights_left < 0)
         return;
-    print_head(out, "recorder_nights_left", "Nights that fit on the disk at the present rate.",
+    print_head(out, "journal_nights_left", "Nights that fit on the disk at the present rate.",
                true);
-    nb__text_printf(out, "nightbook_recorder_nights_left %.2f\n", view.nights_left);
+    nb__text_printf(out, "nightbook_journal_nights_left %.2f\n", view.nights_left);
 }
 
 void metrics_print(const nb__gateway *g, nb__text *out)

@@ -164,8 +164,12 @@ nb_err nb__scribe_open(nb__plant *plant, const nb__plant_config *config, nb_erro
 {
     if (config->recorder == NULL)
         return NB_OK;
-    return nb__recorder_open(plant->loop, config->recorder, config->recorder_kind, recorder_tells,
-                             plant, &plant->recorder, error);
+    nb_err err = nb__recorder_open(plant->loop, config->recorder, config->recorder_kind,
+                                   recorder_tells, plant, &plant->recorder, error);
+    if (err == NB_E_BUSY)
+        nb__fail_in(error, "another nightbook records there: end it, or record elsewhere with "
+                           "--journal DIR");
+    return err;
 }
 
 void nb__scribe_close(nb__plant *plant)

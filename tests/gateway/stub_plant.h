@@ -41,6 +41,7 @@ struct nb__plant {
     nb__replay_command command;
     uint32_t pulls, commands;
     uint32_t unsynced; /* frames that are not in the journal yet */
+    uint32_t syncs;
     nb__recorder_view *recording;
     nb__recorder_counters recorder_counters;
     nb__hist latency;
@@ -117,6 +118,7 @@ const nb__session_clock *nb__plant_clock(const nb__plant *plant)
 void nb__plant_sync(nb__plant *plant)
 {
     plant->unsynced = 0;
+    plant->syncs++;
 }
 
 bool nb__plant_recording(const nb__plant *plant, nb__recorder_view *out)
