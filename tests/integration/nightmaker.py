@@ -26,8 +26,7 @@ class Night:
         self.span, self.out, self.now_ns, self.clock = b"", b"", begin_ns, clock
         self.line(0, "start", json.dumps({"format": 1, "version": "0.1.0", "host": "desk", "feed": feed, "night": night,
                                           "segment": self.name, "run": run,
-                                          "after": after or {"segment": "", "bytes": 0, "xxh3": "0" * 16}},
-                                         separators=(",", ":")))
+                                          "after": after}, separators=(",", ":")))
 
     def line(self, link, kind, payload, recv_ns=None):
         if isinstance(payload, str):
