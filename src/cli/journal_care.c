@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define DAMAGES_SHOWN 20
-#define DEFAULT_LEVEL 3
+#define DEFAULT_LEVEL 1
 
 /* What the verbs go over, and what came of it. */
 typedef struct round {
