@@ -76,6 +76,7 @@ typedef struct trouble {
 typedef struct pack_wish {
     int night;
     uint32_t number;
+    int64_t from_mono_ns; /* not before */
 } pack_wish;
 
 typedef enum recorder_state {
@@ -141,6 +142,7 @@ struct nb__recorder {
     nb__session_clock clock;
     int night; /* 0: none yet */
     int64_t minute_begin_ns, minute_end_ns;
+    int cared_night;    /* for which it was last looked whether nights must go */
     int numbered_night; /* `number` is the highest of it */
     uint32_t number;
 
@@ -160,7 +162,6 @@ struct nb__recorder {
 
     pack_wish *wishes;
     size_t wish_count, wish_capacity;
-    int64_t pack_mono_ns; /* not before */
     packing packing;
     care care;
 

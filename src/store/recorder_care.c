@@ -38,6 +38,7 @@ static void sync_run(nb__job *job)
 }
 
 static void space_note(nb__recorder *r, uint64_t free_bytes, uint64_t total_bytes);
+static void care_start(nb__recorder *r);
 
 static void sync_count(nb__recorder *r, const sync_result *result)
 {
@@ -150,6 +151,7 @@ static void finish_done(nb__job *job)
         recorder_pack_wish(r, s->night, s->number);
     ending_remove(r, s);
     free(s);
+    care_start(r);
 }
 
 void recorder_sheet_init(nb__recorder *r, sheet *s)
@@ -182,20 +184,57 @@ static void packing_run(nb__job *job)
     nb__catalogue_fini(&catalogue);
 }
 
+/* The first that need not wait yet. @return false: none. */
+static bool take_wish(nb__recorder *r, pack_wish *out)
+{
+    for (size_t i = 0; i < r->wish_count; i++) {
+        if (nb__loop_mono_ns(r->loop) < r->wishes[i].from_mono_ns)
+            continue;
+        *out = r->wishes[i];
+        memmove(r->wishes + i, r->wishes + i + 1, (--r->wish_count - i) * sizeof *r->wishes);
+        return true;
+    }
+    return false;
+}
+
 static void pack_next(nb__recorder *r)
 {
     packing *p = &r->packing;
-    if (p->is_running || r->wish_count == 0 || nb__loop_mono_ns(r->loop) < r->pack_mono_ns)
+    if (p->is_running || !take_wish(r, &p->wish))
         return;
     char name[NB__JOURNAL_NAME_BYTES];
-    p->wish = r->wishes[0];
-    memmove(r->wishes, r->wishes + 1, --r->wish_count * sizeof *r->wishes);
     nb__journal_name_print(name, p->wish.night, p->wish.number);
     snprintf(p->path, sizeof p->path, "%.*s/%08d/%s.log", (int)sizeof r->directory - 64,
              r->directory, p->wish.night, name);
     p->level = r->config.pack_level;
     p->is_running = true;
     nb__worker_add(r->packer, &p->job);
+}
+
+static void pack_wish_add(nb__recorder *r, const pack_wish *wish)
+{
+    if (r->wish_count == r->wish_capacity) {
+        size_t capacity = r->wish_capacity == 0 ? 16 : 2 * r->wish_capacity;
+        pack_wish *wishes = realloc(r->wishes, capacity * sizeof *wishes);
+        if (wishes == NULL)
+            return; /* it is packed at the next start */
+        r->wishes = wishes;
+        r->wish_capacity = capacity;
+    }
+    r->wishes[r->wish_count++] = *wish;
+}
+
+static void pack_failed(nb__recorder *r, const packing *p)
+{
+    bool is_soon = p->err != NB_E_JOURNAL; /* else it will not get better by itself */
+    r->counters.pack_failures++;
+    nb__log(NB__LOG_WARN, "journal", "%s\nit stays as it is, and readable; it is tried again %s",
+            p->error.detail, is_soon ? "in 10 minutes" : "at the next start");
+    if (!is_soon)
+        return;
+    pack_wish again = p->wish;
+    again.from_mono_ns = nb__loop_mono_ns(r->loop) + PACK_AGAIN_NS;
+    pack_wish_add(r, &again);
 }
 
 static void packing_done(nb__job *job)
@@ -205,35 +244,18 @@ static void packing_done(nb__job *job)
     p->is_running = false;
     if (p->err == NB_OK)
         r->counters.packed++;
-    else if (p->err != NB_E_NOT_FOUND) { /* pruned, or packed by hand, meanwhile */
-        r->counters.pack_failures++;
-        nb__log(NB__LOG_WARN, "journal",
-                "%s cannot be packed: %s\nit stays as it is, and readable; it is tried again %s",
-                p->path, p->error.detail,
-                p->err == NB_E_SYSTEM ? "in 10 minutes" : "at the next start");
-        if (p->err == NB_E_SYSTEM) {
-            r->pack_mono_ns = nb__loop_mono_ns(r->loop) + PACK_AGAIN_NS;
-            recorder_pack_wish(r, p->wish.night, p->wish.number);
-        }
-    }
-    if (r->wish_count == 0)
-        recorder_care_wish(r); /* how large is a night now? */
+    else if (p->err != NB_E_NOT_FOUND) /* pruned, or packed by hand, meanwhile */
+        pack_failed(r, p);
     pack_next(r);
+    if (!p->is_running)
+        recorder_care_wish(r); /* how large is a night now? */
 }
 
 void recorder_pack_wish(nb__recorder *r, int night, uint32_t number)
 {
     if (r->config.pack_level == 0)
         return;
-    if (r->wish_count == r->wish_capacity) {
-        size_t capacity = r->wish_capacity == 0 ? 16 : 2 * r->wish_capacity;
-        pack_wish *wishes = realloc(r->wishes, capacity * sizeof *wishes);
-        if (wishes == NULL)
-            return; /* it is packed at the next start */
-        r->wishes = wishes;
-        r->wish_capacity = capacity;
-    }
-    r->wishes[r->wish_count++] = (pack_wish){night, number};
+    pack_wish_add(r, &(pack_wish){night, number, 0});
     pack_next(r);
 }
 
@@ -282,8 +304,8 @@ static void care_run(nb__job *job)
 static void care_start(nb__recorder *r)
 {
     care *c = &r->care;
-    if (c->is_running || !c->is_wanted)
-        return;
+    if (c->is_running || !c->is_wanted || r->ending != NULL)
+        return; /* what is ending is still held, and keeps its night */
     c->is_running = true;
     c->is_wanted = false;
     c->removed_nights = c->removed_bytes = 0;
@@ -301,9 +323,12 @@ static void care_done(nb__job *job)
     c->is_running = false;
     r->night_mean_bytes = c->night_mean_bytes;
     r->counters.removed_nights += c->removed_nights;
-    if (c->removed_nights > 0)
+    if (c->removed_nights == 1)
+        nb__log(NB__LOG_INFO, "journal", "removed the night of %d, beyond what is kept (%.1f MB)",
+                c->removed_first, (double)c->removed_bytes / 1e6);
+    else if (c->removed_nights > 1)
         nb__log(NB__LOG_INFO, "journal",
-                "removed %llu nights beyond what is kept (%d to %d, %.1f MB)",
+                "removed %llu nights, %d to %d, beyond what is kept (%.1f MB)",
                 (unsigned long long)c->removed_nights, c->removed_first, c->removed_last,
                 (double)c->removed_bytes / 1e6);
     if (c->err != NB_OK && c->err != NB_E_NOT_FOUND)
@@ -326,7 +351,7 @@ static void space_note(nb__recorder *r, uint64_t free_bytes, uint64_t total_byte
     double left = r->night_mean_bytes > 0 ? (double)free_bytes / r->night_mean_bytes : -1;
     bool is_short = (left >= 0 && left < 2) || free_bytes < total_bytes / 20;
     int64_t now_ns = nb__loop_mono_ns(r->loop);
-    if (!is_short ||
+    if (!is_short || !r->is_open ||
         (r->space_told_mono_ns != 0 && now_ns - r->space_told_mono_ns < NB__NS_PER_DAY))
         return;
     char words[256], room[64] = "";

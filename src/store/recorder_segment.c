@@ -29,13 +29,10 @@ void recorder_follow_night(nb__recorder *r, int64_t recv_ns)
         night = r->night != 0 ? r->night : nb__kst_civil(recv_ns).date;
     if (night == r->night)
         return;
-    bool is_first = r->night == 0;
     r->night = night;
     if (r->sheet != NULL)
         recorder_segment_end(r, "another night");
     r->night_bytes = 0;
-    if (!is_first)
-        recorder_care_wish(r);
 }
 
 /* ---- numbers ---- */
@@ -186,6 +183,9 @@ static bool sheet_begin(nb__recorder *r, sheet *s, int64_t recv_ns, const nb__jo
     r->pending = (tally){0};
     r->sheet = s;
     r->proved_ns = recorder_now_ns(r);
+    if (s->night != r->cared_night)
+        recorder_care_wish(r); /* the night before is over */
+    r->cared_night = s->night;
     recorder_written(r);
     recorder_state_update(r);
     nb__log(NB__LOG_INFO, "journal", "recording to %s", s->path);

@@ -159,7 +159,7 @@ static inline void rig_init(rig *r)
     atomic_store(&fake_real_ns, NIGHT_BEGIN_NS + 1800 * NB__NS_PER_S -
                                     ((int64_t)now.tv_sec * NB__NS_PER_S + now.tv_nsec));
     assert_int_equal(nb__loop_new(&r->loop, NULL), NB_OK);
-    nb__log_set_level(NB__LOG_ERROR + 1);
+    nb__log_set_level(getenv("SHOW") ? NB__LOG_DEBUG : NB__LOG_ERROR + 1);
 }
 
 static inline void rig_fini(rig *r)
