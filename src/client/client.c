@@ -44,7 +44,8 @@ struct nb_client {
     nb__loop *loop;
     nb__link *link; /* NULL before it was opened and after it was closed */
     bool is_open, is_closed, is_fetched;
-    nb_error closed; /* how the link ended */
+    bool wants_marks; /* the address asked for them */
+    nb_error closed;  /* how the link ended */
     char approval_key[NB__APPROVAL_KEY_MAX + 1];
     nb__session_clock clock;
     nb__watch wake; /* an eventfd; written by nb_client_wake() */
@@ -214,7 +215,9 @@ static nb_err open_link(nb_client *client, const nb__address *address, int64_t t
                         nb_error *error)
 {
     nb__link_handler handler = {client, on_opened, on_message, NULL, on_closed};
-    const nb__link_options options = {.timeout_ns = timeout_ns, .user_timeout_ns = LINK_SILENT_NS};
+    const nb__link_options options = {.timeout_ns = timeout_ns,
+                                      .user_timeout_ns = LINK_SILENT_NS,
+                                      .extra_headers = "Nightbook-Clock: follow\r\n"};
     nb_err err = nb__link_open(client->loop, address, &options, &handler, &client->link, error);
     while (err == NB_OK && !client->is_open && !client->is_closed)
         err = nb__loop_turn(client->loop, -1);
@@ -224,6 +227,15 @@ static nb_err open_link(nb_client *client, const nb__address *address, int64_t t
             *error = client->closed;
     }
     return err;
+}
+
+/* A word of the first path segment, if that begins with '+'. */
+static bool asks_for_marks(const char *path)
+{
+    static const char word[] = "+marks";
+    size_t size = strcspn(path + 1, "/?");
+    const char *at = strncmp(path, "/+", 2) == 0 ? strstr(path, word) : NULL;
+    return at != NULL && at < path + 1 + size && strchr("+/?", at[sizeof word - 1]) != NULL;
 }
 
 static nb_err open_wake(nb_client *client, nb_error *error)
@@ -247,6 +259,7 @@ nb_err nb_client_open(const char *url, int timeout_ms, nb_client **out, nb_error
     if (client == NULL)
         return nb__fail(error, NB_E_MEMORY, 0, "client: memory is exhausted");
     client->clock = nb__session_clock_live();
+    client->wants_marks = asks_for_marks(address.path);
     client->wake.fd = -1;
     int64_t timeout_ns = timeout_ms * NB__NS_PER_MS;
     err = nb__loop_new(&client->loop, error);
@@ -406,7 +419,11 @@ static bool read_message(nb_client *client, const item *message, nb_event *out)
         break;
     case NB__SERVER_MARK:
         out->kind = NB_EVENT_MARK;
-        break;
+        if (strcmp(answer.msg_cd, "NB_CLOCK") != 0)
+            break;
+        /* a replay was moved: what follows is dated by this */
+        nb__session_clock_parse(nb__span(answer.msg1), message->recv_ns, &client->clock);
+        return client->wants_marks;
     case NB__SERVER_OTHER:
         break;
     }

@@ -345,6 +345,10 @@ static void on_mark(void *self, const nb__mark *mark)
     nb__gateway *g = self;
     if (mark->kind == NB__MARK_MOVED)
         fan_forget_last(&g->fan);
+    if (mark->kind == NB__MARK_CLOCK) {
+        follow_clock(g);
+        return;
+    }
     hold_mark(g, mark);
     marks_send(g, mark);
     if (mark->kind == NB__MARK_LINK_UP || mark->kind == NB__MARK_MOVED)

@@ -212,6 +212,7 @@ typedef struct nb__link_options {
     bool refuses_loopback; /**< nor to any port of it: a name that a hosts file points here */
     /** TCP_USER_TIMEOUT, and keep-alive at a third of it; 0: the system's. */
     int64_t user_timeout_ns;
+    const char *extra_headers; /**< of the upgrade, whole lines; static; NULL: none */
 } nb__link_options;
 /**
  * Connect and upgrade in the background, all within timeout_ns. Reads up to 1 MiB a turn. What

@@ -25,6 +25,7 @@ struct nb__link {
     link_state state;
     bool is_aborted;
     nb__address address;
+    const char *extra_headers;
     nb__ws ws;
     nb__http http;
     char accept[29];
@@ -123,7 +124,8 @@ static void link_connected(nb__stream *stream)
     link->state = LINK_UPGRADING;
     char host[NB__HOST_PORT_BYTES];
     nb__address_print(&link->address, host);
-    nb__ws_connect_append(&stream->output.text, host, link->address.path, nonce, link->accept);
+    nb__ws_connect_append(&stream->output.text, host, link->address.path, nonce,
+                          link->extra_headers, link->accept);
     nb__stream_flush_later(stream);
 }
 
@@ -228,6 +230,7 @@ nb_err nb__link_open(nb__loop *loop, const nb__address *address, const nb__link_
         return nb__fail(error, NB_E_MEMORY, 0, "link: memory is exhausted");
     link->handler = *handler;
     link->address = *address;
+    link->extra_headers = options->extra_headers;
     nb__ws_init(&link->ws, NB__WS_CLIENT, MESSAGE_MAX_BYTES);
     nb__http_init(&link->http, NB__WS_CLIENT,
                   (nb__http_limits){ANSWER_HEAD_MAX_BYTES, ANSWER_BODY_MAX_BYTES});

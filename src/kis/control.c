@@ -144,6 +144,9 @@ nb__server_message nb__server_message_parse(nb_span text, nb__answer *answer)
     if (nb__span_is(tr_id, "PINGPONG")) {
         kind = NB__SERVER_PINGPONG;
     } else if (nb__span_is(tr_id, "NIGHTBOOK")) {
+        read_answer(header, body, answer);
+        answer->code = NB__OPSP_COUNT; /* it answers nothing */
+        answer->reaction = NB__REACT_UNKNOWN;
         kind = NB__SERVER_MARK;
     } else if (json_object_get(body, "rt_cd") != NULL || json_object_get(body, "msg_cd") != NULL) {
         read_answer(header, body, answer);

@@ -168,7 +168,7 @@ typedef struct nb__answer {
 typedef enum nb__server_message {
     NB__SERVER_ANSWER,
     NB__SERVER_PINGPONG,
-    NB__SERVER_MARK, /**< nightbook's own, header tr_id "NIGHTBOOK" */
+    NB__SERVER_MARK, /**< nightbook's own, header tr_id "NIGHTBOOK"; msg_cd and msg1 are filled */
     NB__SERVER_OTHER /**< JSON or not, but none of these */
 } nb__server_message;
 nb__server_message nb__server_message_parse(nb_span text, nb__answer *answer);

@@ -141,6 +141,17 @@ static void link_opened(void *self, const nb__http_message *answer)
     nb__feed_pump(feed);
 }
 
+/* A nightbook that replays was moved. */
+static void follow_clock(nb__feed *feed, int64_t recv_ns)
+{
+    const nb__answer *mark;
+    if (feed->is_live || nb__session_heard(feed->session, &mark) != NB__SERVER_MARK ||
+        strcmp(mark->msg_cd, "NB_CLOCK") != 0 ||
+        !nb__session_clock_parse(nb__span(mark->msg1), recv_ns, &feed->clock))
+        return;
+    feed->handler.clock(feed->handler.self, feed);
+}
+
 static void link_message(void *self, const nb__ws_event *event, int64_t recv_ns)
 {
     nb__feed *feed = self;
@@ -153,6 +164,7 @@ static void link_message(void *self, const nb__ws_event *event, int64_t recv_ns)
                               event->payload.size_bytes, recv_ns);
         return;
     }
+    follow_clock(feed, recv_ns);
     bool is_known = nb__session_count(feed->session)->answers_unknown == unknown;
     feed->handler.control(feed->handler.self, feed, event->payload, is_known, recv_ns);
     nb__feed_pump(feed);
@@ -186,6 +198,8 @@ static void open_link(nb__feed *feed)
                                       .closed = link_closed};
     nb__link_options options = feed->is_live ? nb__live_link_options(feed) : (nb__link_options){0};
     options.timeout_ns = TIMEOUT_NS;
+    if (!feed->is_live) /* KIS is sent nothing that it does not know */
+        options.extra_headers = "Nightbook-Clock: follow\r\n";
     nb_error error = {0};
     if (nb__link_open(feed->loop, &feed->address, &options, &handler, &feed->link, &error) == NB_OK)
         return;

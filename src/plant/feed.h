@@ -21,6 +21,7 @@ typedef struct nb__feed_handler {
     /** The link went up (the clock that its server states is feed->clock) or down (`reason`). */
     void (*link)(void *self, nb__feed *feed, bool is_up, const char *reason);
     void (*registration)(void *self, nb__feed *feed, uint32_t topic);
+    void (*clock)(void *self, nb__feed *feed); /**< its server states another one */
     /** An answer for an approval key; `error_code` "": there is one. `words` scrubbed. */
     void (*approval)(void *self, nb__feed *feed, const char *error_code, const char *words);
     void (*notice)(void *self, nb__feed *feed, nb__notice_kind kind, const char *detail);

@@ -147,6 +147,16 @@ static void feed_registration(void *self, nb__feed *feed, uint32_t topic)
         plant->sinks[i].registration(plant->sinks[i].self, topic);
 }
 
+static void feed_clock(void *self, nb__feed *feed)
+{
+    nb__plant *plant = self;
+    plant->clock = feed->clock;
+    const nb__mark mark = {
+        .kind = NB__MARK_CLOCK, .feed = feed->index, .recv_ns = nb__clock_real_ns(), .reason = ""};
+    for (size_t i = 0; i < plant->sink_count; i++)
+        plant->sinks[i].mark(plant->sinks[i].self, &mark);
+}
+
 static void feed_approval(void *self, nb__feed *feed, const char *error_code, const char *words)
 {
     nb__plant *plant = self;
@@ -343,6 +353,7 @@ static nb_err open_feeds(nb__plant *plant, const nb__plant_config *config, nb_er
                                       .control = feed_control,
                                       .link = feed_link,
                                       .registration = feed_registration,
+                                      .clock = feed_clock,
                                       .approval = feed_approval,
                                       .notice = feed_notice,
                                       .changed = feed_changed};

@@ -47,8 +47,9 @@ typedef enum nb__mark_kind {
     NB__MARK_LINK_UP,   /**< the feed's link is up; a gap ends */
     NB__MARK_LINK_DOWN, /**< a gap begins: what happens now is not seen */
     /* of a replay */
-    NB__MARK_HOLE, /**< what happened here is not in the recording; it goes on at once */
-    NB__MARK_MOVED /**< another place of the recording: nothing before it is of use */
+    NB__MARK_HOLE,  /**< what happened here is not in the recording; it goes on at once */
+    NB__MARK_MOVED, /**< another place of the recording: nothing before it is of use */
+    NB__MARK_CLOCK  /**< the feed's server is one that replays, and states another clock */
 } nb__mark_kind;
 typedef struct nb__mark {
     nb__mark_kind kind;

@@ -87,7 +87,7 @@ void nb__ws_upgrade_append(nb__text *out, const nb__http_message *request,
 }
 
 void nb__ws_connect_append(nb__text *out, const char *host, const char *target,
-                           const uint8_t nonce[16], char accept[29])
+                           const uint8_t nonce[16], const char *extra_headers, char accept[29])
 {
     char key[KEY_SIZE_BYTES + 1];
     EVP_EncodeBlock((unsigned char *)key, nonce, 16);
@@ -97,8 +97,8 @@ void nb__ws_connect_append(nb__text *out, const char *host, const char *target,
     }
     nb__text_printf(out,
                     "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                    target, host, key);
+                    "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+                    target, host, key, extra_headers != NULL ? extra_headers : "");
 }
 
 /* Its first line, as far as an error has room: a refusal says why. */

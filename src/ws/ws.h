@@ -198,9 +198,9 @@ int nb__ws_upgrade_check(const nb__http_message *request, const char **detail);
 void nb__ws_upgrade_append(nb__text *out, const nb__http_message *request,
                            const char *extra_headers);
 /** Append a client's upgrade request. @param nonce 16 random bytes, from which `accept` (29 bytes)
- * is computed. */
+ * is computed. @param extra_headers  Whole lines; NULL: none. */
 void nb__ws_connect_append(nb__text *out, const char *host, const char *target,
-                           const uint8_t nonce[16], char accept[29]);
+                           const uint8_t nonce[16], const char *extra_headers, char accept[29]);
 /** Check the server's answer. @retval NB_E_PROTOCOL  status and what is wrong in detail. */
 nb_err nb__ws_connect_check(const nb__http_message *response, const char accept[29],
                             nb_error *error);

@@ -496,7 +496,7 @@ static void a_slow_client_is_closed_and_the_others_go_on(void **state)
     nb__text request = {0};
     char accept[29];
     const uint8_t nonce[16] = {1}, mask[4] = {1, 2, 3, 4};
-    nb__ws_connect_append(&request, "localhost", "/", nonce, accept);
+    nb__ws_connect_append(&request, "localhost", "/", nonce, NULL, accept);
     nb__ws_frame_append(&request, NB__WS_TEXT,
                         NB__SPAN("{\"header\":{\"custtype\":\"P\",\"tr_type\":\"1\"},\"body\":{"
                                  "\"input\":{\"tr_id\":\"XTR\","

@@ -99,7 +99,7 @@ static void test_both_roles(void **state)
     nb__text request = {0}, answer = {0};
     char accept[29];
     static const uint8_t nonce[16] = "the sample nonce";
-    nb__ws_connect_append(&request, "127.0.0.1:31000", "/+last/tryitout", nonce, accept);
+    nb__ws_connect_append(&request, "127.0.0.1:31000", "/+last/tryitout", nonce, NULL, accept);
     assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     nb__http server = read_one(NB__WS_SERVER, request.data);
     const char *detail;
