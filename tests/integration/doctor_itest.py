@@ -28,7 +28,9 @@ def test_all_is_well():
         home.live(f"{sim.host}:{sim.port}")
         front = TlsFront(home, sim)
         # a code that trades nowhere: silent, so that PINGPONG comes
-        code, checks = doctor(home, "--prod", front.url, "--ca-file", front.ca_file, "--code", "B01612ZZZ")
+        code, checks = doctor(home, "--prod", front.url, "--ca-file", front.ca_file, "--code", "B01612ZZZ",
+                              "--journal", f"{home.path}/nights")
+        assert not os.path.exists(f"{home.path}/nights"), "who only looks whether all is well records nothing"
         front.close()
         expected = dict.fromkeys(("secrets", "clock", "dns", "tls", "lock", "approval", "connect", "subscription",
                                   "pingpong"), "ok")
