@@ -364,8 +364,8 @@ static void space_note(nb__recorder *r, uint64_t free_bytes, uint64_t total_byte
              total_bytes > 0 ? 100 * (double)free_bytes / (double)total_bytes : 0, r->directory,
              room);
     nb__log(NB__LOG_WARN, "journal",
-            "%s\nmake room, or let old nights go: `nightbook journal prune`, or the settings that "
-            "keep so many nights or bytes",
+            "%s\nmake room, or let old nights go: `nightbook journal prune`, or --keep-nights or "
+            "--keep-size",
             words);
     recorder_tell(r, NB__RECORDER_SPACE, words);
 }

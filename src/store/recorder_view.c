@@ -82,6 +82,15 @@ static const char *reason_of(const nb__recorder *r)
     }
 }
 
+/* Nothing came since the last sync: then all that came is on the disk. */
+static int64_t synced_ns(const nb__recorder *r)
+{
+    bool is_clean = r->sheet != NULL && !r->is_dirty && !r->sheet->is_syncing &&
+                    r->synced_ns != 0 && !r->trouble.is_unsynced &&
+                    nb__journal_writer_pending(r->writer).size_bytes == 0;
+    return is_clean ? nb__loop_real_ns(r->loop) : r->synced_ns;
+}
+
 nb__recorder_view nb__recorder_look(const nb__recorder *r)
 {
     static const char *const states[] = {
@@ -100,7 +109,7 @@ nb__recorder_view nb__recorder_look(const nb__recorder *r)
         .night_bytes = r->night_bytes,
         .disk_free_bytes = r->free_bytes,
         .nights_left = r->night_mean_bytes > 0 ? (double)r->free_bytes / r->night_mean_bytes : -1,
-        .synced_ns = r->synced_ns,
+        .synced_ns = synced_ns(r),
         .counters = &r->counters,
     };
 }

@@ -100,10 +100,14 @@ static void syncs_follow_what_was_written(void **state_)
     for (int i = 0; i < 100; i++)
         turn(&r);
     assert_int_equal(atomic_load(&sync_count), before); /* nothing new */
+    int64_t clean_ns = nb__recorder_look(r.recorder).synced_ns;
+    turn(&r);
+    assert_true(nb__recorder_look(r.recorder).synced_ns > clean_ns); /* nothing is to be synced */
     int64_t sent_ns = nb__clock_real_ns();
-    assert_true(nb__recorder_look(r.recorder).synced_ns < sent_ns);
     send_frame(&r, 0);
+    assert_true(nb__recorder_look(r.recorder).synced_ns < sent_ns);
     nb__recorder_write(r.recorder);
+    assert_true(nb__recorder_look(r.recorder).synced_ns < sent_ns);
     TURN_UNTIL(&r, nb__recorder_look(r.recorder).synced_ns >= sent_ns);
     assert_true(atomic_load(&sync_count) > before);
     atomic_store(&sync_ms, 300); /* a slow one holds nothing up */
