@@ -105,7 +105,8 @@ static void feed_link(void *self, nb__feed *feed, bool is_up, const char *reason
                      .recv_ns = nb__clock_real_ns(),
                      .reason = reason,
                      .is_rest = nb__session_state_of(feed->session) == NB__SESSION_RESTING};
-    nb__scribe_link(plant, feed, is_up, mark.is_rest, reason, mark.recv_ns);
+    if (plant->player.source == NULL) /* of a replay its own links are */
+        nb__scribe_link(plant, feed, is_up, mark.is_rest, reason, mark.recv_ns);
     nb__keeper_link(&plant->keeper, feed->index, is_up, mark.is_rest ? NULL : reason, mark.recv_ns);
     for (size_t i = 0; i < plant->sink_count; i++)
         plant->sinks[i].mark(plant->sinks[i].self, &mark);
@@ -471,8 +472,8 @@ void nb__plant_close(nb__plant *plant)
     }
     nb__timer_cancel(plant->loop, &plant->plan_timer);
     nb__timer_cancel(plant->loop, &plant->loss_timer);
-    nb__player_close(plant);
     nb__scribe_close(plant);
+    nb__player_close(plant);
     nb__keeper_close(&plant->keeper);
     nb__plan_free(plant->plan);
     nb__master_fini(&plant->traded);

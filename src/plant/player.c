@@ -60,6 +60,14 @@ static uint8_t origin_of(uint32_t link)
     return (uint8_t)(link % ORIGINS);
 }
 
+/* Who records a replay has it as it was recorded: times, clocks, gaps. */
+static void scribe_link(nb__plant *plant, const nb__replay_item *item, bool is_up)
+{
+    feed_of(plant)->clock = *item->clock;
+    plant->player.is_linked = is_up;
+    nb__scribe_link(plant, feed_of(plant), is_up, item->is_rest, item->reason, item->recv_ns);
+}
+
 static void give_frame(nb__plant *plant, const nb__replay_item *item)
 {
     nb__player *player = &plant->player;
@@ -72,6 +80,8 @@ static void give_frame(nb__plant *plant, const nb__replay_item *item)
         return;
     }
     feed_of(plant)->clock = *item->clock;
+    if (!player->is_linked)
+        scribe_link(plant, item, true);
     player->origin = origin_of(item->link);
     nb__plant_on_message(plant, 0, player->text.data, player->text.size_bytes, item->recv_ns);
 }
@@ -79,12 +89,14 @@ static void give_frame(nb__plant *plant, const nb__replay_item *item)
 static void give_down(nb__plant *plant, const nb__replay_item *item)
 {
     plant->player.down_count++;
+    scribe_link(plant, item, false);
     nb__frames_set_stale(plant, origin_of(item->link));
     tell_sinks(plant, NB__MARK_LINK_DOWN, item->reason, item->recv_ns, item->is_rest);
 }
 
 static void give_up(nb__plant *plant, const nb__replay_item *item)
 {
+    scribe_link(plant, item, true);
     if (plant->player.down_count == 0)
         return; /* the first: nobody was told that it was down */
     plant->player.down_count--;
@@ -178,6 +190,7 @@ static bool play_one(nb__plant *plant, size_t *left_bytes)
     case NB__REPLAY_ITEM:
         break;
     }
+    player->recv_ns = item.recv_ns;
     give(plant, &item);
     if (item.message.size_bytes < *left_bytes) {
         *left_bytes -= item.message.size_bytes;

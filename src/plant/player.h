@@ -19,6 +19,8 @@ typedef struct nb__player {
     uint32_t down_count;  /**< recorded links whose gap was told and not its end */
     nb__text text;        /**< the message that is given, ours to change */
     bool is_end_told;
+    bool is_linked;  /**< the journal of this replay knows that a link is up */
+    int64_t recv_ns; /**< of the last item */
 } nb__player;
 
 nb_err nb__player_open(nb__plant *plant, const nb__replay_config *config, nb_error *error);

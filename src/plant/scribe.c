@@ -174,9 +174,11 @@ nb_err nb__scribe_open(nb__plant *plant, const nb__plant_config *config, nb_erro
 
 void nb__scribe_close(nb__plant *plant)
 {
+    bool is_replay = plant->player.source != NULL;
+    int64_t now_ns = is_replay ? plant->player.recv_ns : nb__clock_real_ns();
     for (uint32_t i = 0; plant->recorder != NULL && i < plant->feed_count; i++)
-        if (plant->feeds[i].is_up)
-            gap(plant, i, "nightbook ends", true, nb__clock_real_ns());
+        if (is_replay ? plant->player.is_linked : plant->feeds[i].is_up)
+            gap(plant, i, "nightbook ends", true, now_ns);
     if (plant->recorder != NULL)
         nb__recorder_close(plant->recorder, "nightbook ends");
     plant->recorder = NULL;

@@ -143,12 +143,14 @@ static void place_first(nb__replay *r)
 static void place(nb__replay *r)
 {
     const nb__entry *e = &r->ahead;
-    if (e->line.kind == NB__JOURNAL_CLOCK) {
-        int64_t step_ns = 0;
-        if (nb__journal_clock_parse(e->message, &step_ns, NULL) == NB_OK)
-            r->step_ns += step_ns;
-    }
-    if (r->is_placed) {
+    int64_t step_ns = 0;
+    if (e->line.kind == NB__JOURNAL_CLOCK &&
+        nb__journal_clock_parse(e->message, &step_ns, NULL) == NB_OK &&
+        __builtin_add_overflow(r->step_ns, step_ns, &r->step_ns))
+        r->step_ns = 0;
+    if (e->line.link == 0) {
+        /* the recorder's own: nobody waits for them, and of a recorded replay they are of now */
+    } else if (r->is_placed) {
         (void)pace_place(&r->pace, e->line.recv_ns, r->step_ns);
         r->step_ns = 0;
     } else {
