@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -38,8 +39,11 @@ struct nb__worker {
     pthread_cond_t is_wanted, is_idle;
     jobs waiting, finished; /* under the mutex, like the three below */
     bool is_over, is_calm, is_running;
+    struct nb__worker *next_left;
     char name[NAME_BYTES];
 };
+
+static _Atomic(nb__worker *) left; /* whose job ran on: they stay for ever, and are not lost */
 
 static void job_push(jobs *list, nb__job *job)
 {
@@ -233,11 +237,13 @@ bool nb__worker_leave(nb__worker *worker, int64_t timeout_ns)
     pthread_mutex_lock(&worker->mutex);
     bool is_idle = wait_idle(worker, timeout_ns);
     end(worker);
-    if (is_idle)
+    if (is_idle) {
         join(worker);
-    else /* it will take the mutex and write to the eventfd: both stay */
-        pthread_detach(worker->thread);
-    return is_idle;
+        return true;
+    }
+    pthread_detach(worker->thread); /* it will take the mutex and write to the eventfd */
+    worker->next_left = atomic_exchange(&left, worker);
+    return false;
 }
 
 void nb__worker_free(nb__worker *worker)
