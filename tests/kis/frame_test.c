@@ -3,6 +3,7 @@
 #include "guard.h"
 #include "kis/kis.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OPTION                                                                                     \
@@ -215,6 +216,48 @@ static void the_table_of_trs(void **state)
     assert_null(nb_tr_at(SIZE_MAX));
 }
 
+/* Long payloads, blanks by the thousand, and records of any length: each is where a plain count of
+ * '^' says. */
+static void many_records_lie_where_they_are_counted(void **state)
+{
+    (void)state;
+    nb__random random;
+    nb__random_init(&random, 7);
+    for (int round = 0; round < 300; round++) {
+        int count = 1 + (int)nb__random_below(&random, round % 10 == 0 ? 999 : 40);
+        int stride = 1 + (int)nb__random_below(&random, 60);
+        uint64_t longest = round % 3 == 0 ? 1 : 1 + nb__random_below(&random, 24);
+        nb__text text = {0};
+        nb__text_printf(&text, "0|X|%03d|", count);
+        size_t *begins = calloc((size_t)count + 1, sizeof *begins);
+        for (int i = 0; i < count * stride; i++) {
+            if (i % stride == 0)
+                begins[i / stride] = text.size_bytes;
+            for (uint64_t size = nb__random_below(&random, longest); size > 0; size--)
+                nb__text_append(&text, "a]_`0" + nb__random_below(&random, 5), 1);
+            nb__text_append(&text, "^", i + 1 < count * stride); /* the last ends with no '^' */
+        }
+        nb__text_append(&text, "z", 1);
+        begins[count] = text.size_bytes + 1;
+        guard g = guard_copy(text.data, text.size_bytes);
+        nb_frame frame;
+        nb_records records;
+        nb_span record;
+        assert_int_equal(nb_frame_split((nb_span){g.data, g.size_bytes}, &frame, NULL), NB_OK);
+        assert_int_equal(nb_records_begin(&frame, &records, NULL), NB_OK);
+        assert_int_equal(records.stride, stride);
+        for (int i = 0; i < count; i++) {
+            assert_true(nb_records_next(&records, &record));
+            assert_ptr_equal(record.data, g.data + begins[i]);
+            assert_int_equal(record.size_bytes, begins[i + 1] - begins[i] - 1);
+        }
+        assert_false(nb_records_next(&records, &record));
+        guard_free(&g);
+        free(begins);
+        nb__text_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +267,7 @@ int main(void)
         cmocka_unit_test(strides),
         cmocka_unit_test(cut_at_every_byte_between_guard_pages),
         cmocka_unit_test(random_payloads_walk_whole),
+        cmocka_unit_test(many_records_lie_where_they_are_counted),
         cmocka_unit_test(the_table_of_trs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
