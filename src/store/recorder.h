@@ -156,7 +156,7 @@ struct nb__recorder {
     trouble trouble;
     nb__timer sum_timer, sync_timer, retry_timer, minute_timer;
     nb__worker *syncer, *packer;
-    bool is_dirty, is_said_too_long;
+    bool is_dirty, is_said_too_long, wants_space;
     int64_t synced_ns;
     int64_t unsynced_mono_ns; /* when a segment was last left since it could not be synced */
 

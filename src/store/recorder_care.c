@@ -57,7 +57,7 @@ static void sync_done(nb__job *job)
     s->is_syncing = false;
     sync_count(r, result);
     if (result->has_space) {
-        s->wants_space = false;
+        r->wants_space = false;
         space_note(r, result->free_bytes, result->total_bytes);
     }
     if (s != r->sheet)
@@ -88,6 +88,7 @@ static void sync_start(nb__recorder *r)
     s->is_syncing = true;
     s->sync_before_ns = nb__loop_real_ns(r->loop);
     s->sync_unproved = r->unproved;
+    s->wants_space = r->wants_space;
     nb__worker_add(r->syncer, &s->sync);
 }
 
@@ -396,7 +397,7 @@ static void minute_fired(nb__timer *timer, int64_t now_mono_ns)
     if (r->sheet != NULL)
         end_idle_segment(r);
     if (r->sheet != NULL) {
-        r->sheet->wants_space |= !r->sheet->is_syncing;
+        r->wants_space = true;
         sync_start(r);
     } else if (r->is_taken)
         recorder_space_look(r);

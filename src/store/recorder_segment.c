@@ -20,11 +20,13 @@
 void recorder_follow_night(nb__recorder *r, int64_t recv_ns)
 {
     int64_t session_ns = nb__session_clock_at(&r->clock, recv_ns);
-    int night = session_ns == NB_TIME_UNDEF
-                    ? NB_DATE_UNDEF
-                    : nb_trade_date(r->config.calendar, session_ns + AHEAD_NS);
-    r->minute_begin_ns = session_ns - session_ns % MINUTE_NS;
-    r->minute_end_ns = r->minute_begin_ns + MINUTE_NS;
+    int night = NB_DATE_UNDEF;
+    r->minute_begin_ns = r->minute_end_ns = 0; /* looked at with each line */
+    if (session_ns != NB_TIME_UNDEF) {
+        night = nb_trade_date(r->config.calendar, session_ns + AHEAD_NS);
+        r->minute_begin_ns = session_ns - session_ns % MINUTE_NS;
+        r->minute_end_ns = r->minute_begin_ns + MINUTE_NS;
+    }
     if (night == NB_DATE_UNDEF)
         night = r->night != 0 ? r->night : nb__kst_civil(recv_ns).date;
     if (night == r->night)

@@ -455,20 +455,29 @@ static void a_directory_has_one_recorder(void **state_)
 {
     (void)state_;
     rig r;
-    rig_begin(&r);
-    pid_t pid = fork();
+    int ready[2];
+    char byte = 0;
+    rig_init(&r);
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork(); /* before any thread is there */
     if (pid == 0) {
         char words[64];
         nb__recorder *other;
         nb_error error = {0};
+        if (read(ready[0], &byte, 1) != 1)
+            _exit(2);
         nb_err err =
             nb__recorder_open(r.loop, &r.config, NB__FEED_LIVE, NULL, NULL, &other, &error);
         snprintf(words, sizeof words, "lock: process %d holds it", (int)getppid());
         _exit(err == NB_E_BUSY && strstr(error.detail, words) != NULL ? 0 : 1);
     }
+    assert_int_equal(rig_open(&r, NB__FEED_LIVE), NB_OK);
+    assert_int_equal(write(ready[1], "x", 1), 1);
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+    close(ready[0]);
+    close(ready[1]);
     rig_close(&r, "over");
     assert_int_equal(rig_open(&r, NB__FEED_LIVE), NB_OK);
     rig_fini(&r);
