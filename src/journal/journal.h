@@ -360,9 +360,10 @@ void nb__unpack_free(nb__unpack *unpack);
 /* ---- mend (mend.c): a segment again, without what is damaged ---- */
 
 typedef struct nb__mend nb__mend;
-/** @param segment  Its name. @param recv_ns  Of a repair mark that no line stands before. @return
- * NULL: no memory, or no such name. */
-nb__mend *nb__mend_new(const char *segment, int64_t recv_ns);
+/** @param segment  Its name. @param is_start_sure  Its start mark is what it was, though it stands
+ * among what goes: it is saved. @param recv_ns  Of a repair mark that no line stands before.
+ * @return NULL: no memory, or no such name. */
+nb__mend *nb__mend_new(const char *segment, bool is_start_sure, int64_t recv_ns);
 /** Bytes that stay, in order, in any pieces. Appended to `out` as they are, but for a sum that
  * counts bytes that were dropped: it tells what is left.
  * @retval NB_E_JOURNAL  A sum does not fit, and nothing was dropped before it.
@@ -372,8 +373,8 @@ nb_err nb__mend_keep(nb__mend *mend, nb_span bytes, nb__text *out, nb_error *err
  * rest cannot be read without are saved: start (of this segment, when nothing stays before it),
  * connect, repair. */
 nb_err nb__mend_drop(nb__mend *mend, nb_span bytes, nb_error *error);
-/** In the place of what went: the marks that were saved, the repair mark with the time of the line
- * before it, and a sum. A line that is not whole goes too. */
+/** In the place of what went: the repair mark, with the time of the line before it, the marks that
+ * were saved (a start mark before it), and a sum. A line that is not whole goes too. */
 nb_err nb__mend_repair(nb__mend *mend, const nb__journal_repair *repair, nb__text *out,
                        nb_error *error);
 /** A line without its end, if one stays. */

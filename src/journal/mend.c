@@ -17,17 +17,19 @@
 
 struct nb__mend {
     char segment[NB__JOURNAL_NAME_BYTES];
-    int64_t recv_ns;     /* of the last line that stayed */
-    XXH3_state_t *span;  /* given out since the last sum */
-    uint64_t span_bytes; /* as many */
-    bool has_dropped;    /* since the last sum of the original */
-    bool has_line;       /* anything was given out */
-    nb__text partial;    /* a line that stays, or one that goes, not whole yet */
-    bool is_dropping;    /* what waits in `partial` goes */
-    nb__text saved;      /* lines out of what goes */
+    bool is_start_sure;       /* when it goes, it is saved */
+    int64_t recv_ns;          /* of the last line that stayed */
+    XXH3_state_t *span;       /* given out since the last sum */
+    uint64_t span_bytes;      /* as many */
+    bool has_dropped;         /* since the last sum of the original */
+    bool has_line;            /* anything was given out */
+    nb__text partial;         /* a line that stays, or one that goes, not whole yet */
+    bool is_dropping;         /* what waits in `partial` goes */
+    nb__text saved;           /* lines out of what goes */
+    size_t saved_start_bytes; /* the first of them, when it is the start mark */
 };
 
-nb__mend *nb__mend_new(const char *segment, int64_t recv_ns)
+nb__mend *nb__mend_new(const char *segment, bool is_start_sure, int64_t recv_ns)
 {
     nb__mend *mend = calloc(1, sizeof *mend);
     if (mend == NULL)
@@ -39,6 +41,7 @@ nb__mend *nb__mend_new(const char *segment, int64_t recv_ns)
         return NULL;
     }
     mend->recv_ns = recv_ns;
+    mend->is_start_sure = is_start_sure;
     XXH3_64bits_reset(mend->span);
     return mend;
 }
@@ -134,7 +137,8 @@ static bool is_worth_saving(const nb__mend *mend, const nb__journal_line *line)
     nb__journal_repair repair;
     switch (line->kind) {
     case NB__JOURNAL_START:
-        return line->link == 0 && !mend->has_line && mend->saved.size_bytes == 0 &&
+        return line->link == 0 && mend->is_start_sure && !mend->has_line &&
+               mend->saved.size_bytes == 0 &&
                nb__journal_start_parse(line->payload, &start, NULL) == NB_OK &&
                strcmp(start.segment, mend->segment) == 0;
     case NB__JOURNAL_CONNECT:
@@ -151,8 +155,11 @@ static void drop_line(nb__mend *mend, nb_span text)
 {
     nb__journal_line line;
     if (nb__journal_line_parse((nb_span){text.data, text.size_bytes - 1}, &line, NULL) == NB_OK &&
-        is_worth_saving(mend, &line))
+        is_worth_saving(mend, &line)) {
         nb__text_append(&mend->saved, text.data, text.size_bytes);
+        if (line.kind == NB__JOURNAL_START)
+            mend->saved_start_bytes = text.size_bytes;
+    }
 }
 
 /* A line that changes sides before its end is no line on either. */
@@ -211,18 +218,22 @@ nb_err nb__mend_drop(nb__mend *mend, nb_span bytes, nb_error *error)
     return mend->saved.is_failed ? fail_memory(error) : NB_OK;
 }
 
+/* A segment begins with its start mark, or where that is lost with the repair. */
 nb_err nb__mend_repair(nb__mend *mend, const nb__journal_repair *repair, nb__text *out,
                        nb_error *error)
 {
     nb__text payload = {0}, line = {0};
+    nb_span saved = nb__text_view(&mend->saved), start = {saved.data, mend->saved_start_bytes};
     nb__text_clear(&mend->partial);
-    give(mend, nb__text_view(&mend->saved), out);
-    nb__text_clear(&mend->saved);
     nb__journal_repair_print(repair, &payload);
     nb__journal_line_print(&line, mend->recv_ns, 0, NB__JOURNAL_REPAIR, nb__text_view(&payload));
     bool is_failed = payload.is_failed || line.is_failed;
+    give(mend, start, out);
     give(mend, nb__text_view(&line), out);
+    give(mend, (nb_span){saved.data + start.size_bytes, saved.size_bytes - start.size_bytes}, out);
     give_sum(mend, mend->recv_ns, out);
+    nb__text_clear(&mend->saved);
+    mend->saved_start_bytes = 0;
     mend->has_dropped = true;
     nb__text_fini(&payload);
     nb__text_fini(&line);

@@ -214,10 +214,11 @@ static nb_err write_new(repairing *r, nb_error *error)
     char name[NB__JOURNAL_NAME_BYTES];
     int64_t first_ns = r->s.findings.recv_first_ns;
     nb__journal_name_print(name, r->segment->night, r->segment->number);
-    mending m = {
-        .r = r,
-        .mend = nb__mend_new(name, first_ns == NB_TIME_UNDEF ? r->segment->changed_ns : first_ns),
-        .pack = r->is_packed ? nb__pack_new(LEVEL, 0) : NULL};
+    mending m = {.r = r,
+                 .mend =
+                     nb__mend_new(name, r->is_start_sure,
+                                  first_ns == NB_TIME_UNDEF ? r->segment->changed_ns : first_ns),
+                 .pack = r->is_packed ? nb__pack_new(LEVEL, 0) : NULL};
     nb_err err = m.mend == NULL || (r->is_packed && m.pack == NULL) ? fail_memory(error) : NB_OK;
     if (err == NB_OK)
         err = care_file_create(&m.file, r->temporary, error);
@@ -260,6 +261,8 @@ static nb_err replace(repairing *r, nb_error *error)
         err = find_lost_marks(r, error);
     if (err == NB_OK)
         err = find_was(r, error);
+    if (err == NB_OK)
+        judge_start(r);
     if (err == NB_OK)
         err = write_new(r, error);
     if (err != NB_OK)

@@ -129,28 +129,67 @@ static bool read_start(const nb__segment *segment, nb__journal_start *out)
     return found.has_start;
 }
 
-/* @return false: nothing follows it that names it. */
-static bool ask_successor(const nb__segment *segment, const char *name, nb__journal_after *out)
+/* The segment of the journal that stands next to `segment`. */
+static bool find_neighbour(const nb__segment *segment, bool is_after, nb__segment *out)
 {
     char journal[NB__STORE_PATH_MAX];
     nb__catalogue catalogue;
-    nb__journal_start start;
     bool has_found = false;
     if (!care_journal_path(segment->directory, journal) ||
         nb__catalogue_read(journal, &catalogue, NULL) != NB_OK)
         return false;
     for (size_t i = 0; i < catalogue.count; i++) {
-        const nb__segment *next = &catalogue.segments[i];
-        if (next->night < segment->night ||
-            (next->night == segment->night && next->number <= segment->number))
+        const nb__segment *one = &catalogue.segments[i];
+        bool is_same = one->night == segment->night && one->number == segment->number;
+        bool is_later = one->night > segment->night ||
+                        (one->night == segment->night && one->number > segment->number);
+        if (is_same || is_later != is_after)
             continue;
-        has_found = read_start(next, &start) && strcmp(start.after.segment, name) == 0;
-        break;
+        *out = *one;
+        has_found = true;
+        if (is_after)
+            break;
     }
     nb__catalogue_fini(&catalogue);
+    return has_found;
+}
+
+/* @return false: nothing follows it that names it. */
+static bool ask_successor(const nb__segment *segment, const char *name, nb__journal_after *out)
+{
+    nb__segment next;
+    nb__journal_start start;
+    bool has_found = find_neighbour(segment, true, &next) && read_start(&next, &start) &&
+                     strcmp(start.after.segment, name) == 0;
     if (has_found)
         *out = start.after;
     return has_found;
+}
+
+/* A start mark in a span that is damaged somewhere: it is what it was when it names the segment
+ * that stands before it as that one is. Where none stands before it, nothing could tell. */
+void judge_start(repairing *r)
+{
+    nb__segment before;
+    nb__journal_start start;
+    survey s;
+    char path[NB__STORE_PATH_MAX], name[NB__JOURNAL_NAME_BYTES];
+    bool is_hit = r->s.hole_count > 0 && r->s.holes[0].begin == 0;
+    r->is_start_sure = true;
+    if (!is_hit || r->s.holes[0].is_lost || !find_neighbour(r->segment, false, &before) ||
+        !read_start(r->segment, &start))
+        return;
+    nb__journal_name_print(name, before.night, before.number);
+    nb__segment_path(&before, before.is_packed, path);
+    r->is_start_sure = false;
+    if (strcmp(start.after.segment, name) != 0 || path[0] == '\0' ||
+        survey_file(path, before.is_packed, &s, NULL) != NB_OK)
+        return;
+    const nb__journal_findings *is = &s.findings;
+    r->is_start_sure = (start.after.size_bytes == is->size_bytes && start.after.xxh3 == is->xxh3) ||
+                       (is->is_repaired && start.after.size_bytes == is->was.size_bytes &&
+                        start.after.xxh3 == is->was.xxh3);
+    survey_fini(&s);
 }
 
 nb_err find_was(repairing *r, nb_error *error)

@@ -17,6 +17,10 @@
 #define MAGIC_BYTES 4
 #define TRIES_MAX 1000 /* places that look like a frame and are none: chance makes one in 4 GiB */
 #define ZSTD_MAGIC "\x28\xB5\x2F\xFD"
+#define INDEX_MAGIC "\x5B\x2A\x4D\x18"
+#define TABLE_MAGIC "\x5E\x2A\x4D\x18"
+#define SKIPPABLE_HEAD_BYTES 8
+#define INDEX_WORD "NBINDEX1"
 
 static nb_err fail_memory(nb_error *error)
 {
@@ -65,29 +69,32 @@ static nb_err read_table(source *s, size_t *table_bytes, size_t *index_bytes, nb
                         : err;
 }
 
-static nb_err read_index(source *s, uint64_t end, size_t index_bytes, nb_error *error)
+static nb_err read_index(source *s, nb__packed *packed, uint64_t end, size_t index_bytes,
+                         nb_error *error)
 {
     if (index_bytes == 0)
         return nb__fail(error, NB_E_FRAME, 0, "it has no index");
     if (index_bytes > INDEX_BYTES_MAX)
         return nb__fail(error, NB_E_FRAME, 0, "its index is larger than any");
     nb_err err = source_raw(s, end - index_bytes, index_bytes, error);
-    return err == NB_OK ? nb__packed_index(&s->packed, nb__text_view(&s->raw), error) : err;
+    return err == NB_OK ? nb__packed_index(packed, nb__text_view(&s->raw), error) : err;
 }
 
 /* ---- places: frame after frame ---- */
 
 typedef struct walk {
     source *s;
+    nb__packed packed;
     size_t capacity;
     uint64_t index_offset, index_bytes;
     unsigned tries;
+    bool has_lost; /* bytes that may have been frames */
 } walk;
 
 static nb_err add_row(walk *w, uint64_t offset, uint64_t size, uint64_t plain_bytes,
                       nb_error *error)
 {
-    nb__packed *packed = &w->s->packed;
+    nb__packed *packed = &w->packed;
     if (packed->row_count == w->capacity) {
         size_t capacity = w->capacity == 0 ? 64 : w->capacity * 2;
         nb__packed_row *rows = realloc(packed->rows, capacity * sizeof *rows);
@@ -104,12 +111,29 @@ static nb_err add_row(walk *w, uint64_t offset, uint64_t size, uint64_t plain_by
     return NB_OK;
 }
 
-/* Whether a whole frame begins at the front of `bytes`: of zstd, with plain text, or skippable. */
-static bool is_frame(walk *w, nb_span bytes, size_t *size_bytes, bool *is_skippable)
+/* A skippable frame of ours: the index by its word, the seek table by its place. */
+static bool is_ours(const walk *w, nb_span frame, uint64_t at)
 {
-    return nb__packed_frame_size(bytes, size_bytes, is_skippable, NULL) == NB_OK &&
-           (*is_skippable || nb__unpack_frame(w->s->unpack, (nb_span){bytes.data, *size_bytes},
-                                              &w->s->plain, NULL) == NB_OK);
+    bool has_word =
+        frame.size_bytes >= SKIPPABLE_HEAD_BYTES + sizeof INDEX_WORD - 1 &&
+        memcmp(frame.data + SKIPPABLE_HEAD_BYTES, INDEX_WORD, sizeof INDEX_WORD - 1) == 0;
+    return has_word || at + frame.size_bytes == w->s->file_bytes;
+}
+
+/* Whether a whole frame begins at the front of `bytes`: of zstd, with plain text, or of ours. */
+static bool is_frame(walk *w, nb_span bytes, uint64_t at, size_t *size_bytes, bool *is_skippable)
+{
+    if (nb__packed_frame_size(bytes, size_bytes, is_skippable, NULL) != NB_OK)
+        return false;
+    nb_span frame = {bytes.data, *size_bytes};
+    return *is_skippable ? is_ours(w, frame, at)
+                         : nb__unpack_frame(w->s->unpack, frame, &w->s->plain, NULL) == NB_OK;
+}
+
+static bool begins_frame(const char *at)
+{
+    return memcmp(at, ZSTD_MAGIC, MAGIC_BYTES) == 0 || memcmp(at, INDEX_MAGIC, MAGIC_BYTES) == 0 ||
+           memcmp(at, TABLE_MAGIC, MAGIC_BYTES) == 0;
 }
 
 /* A frame that begins at `at`, in a window that is large enough for it. */
@@ -117,12 +141,11 @@ static bool try_frame(walk *w, uint64_t at, size_t *size_bytes, bool *is_skippab
 {
     if (read_some(w->s, at, WINDOW_SMALL, NULL) != NB_OK)
         return false;
-    if (is_frame(w, nb__text_view(&w->s->raw), size_bytes, is_skippable))
+    if (is_frame(w, nb__text_view(&w->s->raw), at, size_bytes, is_skippable))
         return true;
-    return w->s->raw.size_bytes == WINDOW_SMALL &&
-           memcmp(w->s->raw.data, ZSTD_MAGIC, MAGIC_BYTES) == 0 &&
+    return w->s->raw.size_bytes == WINDOW_SMALL && begins_frame(w->s->raw.data) &&
            read_some(w->s, at, WINDOW_LARGE, NULL) == NB_OK &&
-           is_frame(w, nb__text_view(&w->s->raw), size_bytes, is_skippable);
+           is_frame(w, nb__text_view(&w->s->raw), at, size_bytes, is_skippable);
 }
 
 /* Where a frame may begin, behind `at`; the file's end: nowhere. */
@@ -131,9 +154,9 @@ static uint64_t next_magic(walk *w, uint64_t at)
     for (at++; at < w->s->file_bytes; at += WINDOW_SMALL - (MAGIC_BYTES - 1)) {
         if (read_some(w->s, at, WINDOW_SMALL, NULL) != NB_OK)
             continue; /* sectors that cannot be read */
-        const char *found = memmem(w->s->raw.data, w->s->raw.size_bytes, ZSTD_MAGIC, MAGIC_BYTES);
-        if (found != NULL)
-            return at + (uint64_t)(found - w->s->raw.data);
+        for (size_t i = 0; i + MAGIC_BYTES <= w->s->raw.size_bytes; i++)
+            if (begins_frame(w->s->raw.data + i))
+                return at + i;
     }
     return w->s->file_bytes;
 }
@@ -164,7 +187,8 @@ static nb_err walk_frames(walk *w, nb_error *error)
             err = add_row(w, found, size, w->s->plain.size_bytes, error);
         if (err != NB_OK)
             return err;
-        if (is_skippable) {
+        w->has_lost |= lost_end > at && !(w->index_bytes > 0 && !has_found);
+        if (has_found && is_skippable && found + size < w->s->file_bytes) {
             w->index_offset = found;
             w->index_bytes = size;
         }
@@ -176,7 +200,7 @@ static nb_err walk_frames(walk *w, nb_error *error)
 /* What stands behind the index when the seek table is cut or damaged is no text. */
 static void forget_tail(walk *w)
 {
-    nb__packed *packed = &w->s->packed;
+    nb__packed *packed = &w->packed;
     const nb__packed_row *last =
         packed->row_count == 0 ? NULL : &packed->rows[packed->row_count - 1];
     if (last != NULL && w->index_bytes > 0 && last->plain_bytes == 0 &&
@@ -184,20 +208,31 @@ static void forget_tail(walk *w)
         packed->row_count--;
 }
 
+/* Places by the frames themselves, when seek table or index cannot be used. They count when the
+ * index bears them out, or when no frame is missing; else a seek table that is good in itself. */
 static nb_err find_places(source *s, nb_error *error)
 {
     walk w = {.s = s};
+    nb_error index_error = {0};
     nb_err err = walk_frames(&w, error);
-    if (err != NB_OK)
-        return err;
-    if (w.index_bytes == 0) {
-        nb__fail(&s->index_error, NB_E_FRAME, 0, "it has no index");
+    forget_tail(&w);
+    if (err == NB_OK)
+        err = read_index(s, &w.packed, w.index_offset + w.index_bytes, (size_t)w.index_bytes,
+                         &index_error);
+    if (err == NB_E_MEMORY) {
+        nb__packed_fini(&w.packed);
+        return fail_memory(error);
+    }
+    bool has_table = s->table_error.code == NB_OK;
+    if (has_table && w.has_lost && !w.packed.has_index) {
+        nb__packed_fini(&w.packed);
         return NB_OK;
     }
-    read_index(s, w.index_offset + w.index_bytes, (size_t)w.index_bytes, &s->index_error);
-    if (s->index_error.code != NB_OK) /* the last skippable frame may be another's */
-        return NB_OK;
-    forget_tail(&w);
+    if (has_table && w.packed.has_index)
+        nb__fail(&s->table_error, NB_E_FRAME, 0, "it says other sizes than the frames have");
+    s->index_error = index_error;
+    nb__packed_fini(&s->packed);
+    s->packed = w.packed;
     return NB_OK;
 }
 
@@ -208,11 +243,9 @@ static nb_err open_packed(source *s, nb_error *error)
     if (s->unpack == NULL)
         return fail_memory(error);
     nb_err err = read_table(s, &table_bytes, &index_bytes, &s->table_error);
-    if (err == NB_E_MEMORY)
-        return fail_memory(error);
     if (err == NB_OK)
-        err = read_index(s, s->file_bytes - table_bytes, index_bytes, &s->index_error);
-    else
+        err = read_index(s, &s->packed, s->file_bytes - table_bytes, index_bytes, &s->index_error);
+    if (err != NB_OK && err != NB_E_MEMORY)
         err = find_places(s, error);
     if (err == NB_E_MEMORY)
         return fail_memory(error);

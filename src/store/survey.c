@@ -130,6 +130,15 @@ static bool merge_lost(surveyor *v)
     return true;
 }
 
+/* A start mark that is missing is no finding of its own where the bytes that held it are one. */
+static void settle_start(survey *s)
+{
+    if (s->hole_count < 2 || s->holes[0].damage.kind != NB__DAMAGE_START || s->holes[1].begin > 0)
+        return;
+    s->hole_count--;
+    memmove(s->holes, s->holes + 1, s->hole_count * sizeof *s->holes);
+}
+
 static void judge_packed(survey *s)
 {
     const source *from = &s->source;
@@ -153,6 +162,7 @@ static nb_err look(surveyor *v, nb_error *error)
         err = nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
     if (err != NB_OK)
         return err;
+    settle_start(s);
     s->findings.damages = s->hole_count;
     if (s->source.is_packed)
         judge_packed(s);
