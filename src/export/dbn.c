@@ -113,12 +113,10 @@ static void put(nb__text *out, uint64_t value, size_t size_bytes)
 
 static void put_name(nb__text *out, const char *name, size_t size_bytes)
 {
-    char *at = nb__text_reserve(out, size_bytes);
-    if (at == NULL)
-        return;
-    memset(at, 0, size_bytes);
-    memcpy(at, name, strlen(name)); /* a code has 15 bytes at most, the dataset 10 */
-    out->size_bytes += size_bytes;
+    static const char zeros[SYMBOL_BYTES];
+    size_t name_bytes = strlen(name); /* a code has 12 bytes at most, the dataset 10 */
+    nb__text_append(out, name, name_bytes);
+    nb__text_append(out, zeros, size_bytes - name_bytes);
 }
 
 static int utc_date(int64_t ns)

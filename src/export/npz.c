@@ -232,9 +232,10 @@ static nb_err write_record(void *self, const nb__export_row *row, nb_error *erro
 
 static void print_head(char head[NPY_HEAD_BYTES], uint64_t event_count)
 {
+    static const char magic[8] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0}; /* version 1.0 */
     uint16_t size = NPY_HEAD_BYTES - 10;
     memset(head, ' ', NPY_HEAD_BYTES);
-    memcpy(head, "\x93NUMPY\x01\x00", 8);
+    memcpy(head, magic, sizeof magic);
     memcpy(head + 8, &size, sizeof size);
     char words[NPY_HEAD_BYTES - 10];
     int length =
