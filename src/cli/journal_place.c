@@ -59,9 +59,19 @@ static bool find_segment(const char *journal, const char *name, char out[NB__STO
     return false;
 }
 
+static nb_err fail_no_journal(const char *journal, nb_error *error)
+{
+    return nb__fail(error, NB_E_NOT_FOUND, 0,
+                    "%.120s: there is no journal; `nightbook serve` of a live feed makes one, or "
+                    "--dir names another",
+                    journal);
+}
+
 static nb_err newest(const char *journal, char out[NB__STORE_PATH_MAX], nb_error *error)
 {
     nb__catalogue catalogue;
+    if (!exists(journal))
+        return fail_no_journal(journal, error);
     nb_err err = nb__catalogue_read(journal, &catalogue, error);
     if (err != NB_OK)
         return err;
@@ -92,10 +102,7 @@ nb_err nb__journal_place(const char *journal, const char *operand, char out[NB__
     if (find_segment(journal, operand, out))
         return NB_OK;
     if (strcmp(operand, journal) == 0)
-        return nb__fail(error, NB_E_NOT_FOUND, 0,
-                        "%.120s: there is no journal; `nightbook serve` of a live feed makes one, "
-                        "or --dir names another",
-                        journal);
+        return fail_no_journal(journal, error);
     return nb__fail(error, NB_E_NOT_FOUND, 0,
                     "%.80s: neither a file or directory, nor a night or segment in %.100s", operand,
                     journal);

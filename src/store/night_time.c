@@ -49,8 +49,10 @@ static bool take_date(nb_span *text, int *date)
         !digits(*text, 5, 2, &month) || !digits(*text, 8, 2, &day))
         return false;
     *date = year * 10000 + month * 100 + day;
+    if (!nb__date_is_valid(*date) || *date >= 22000101)
+        return false;
     *text = (nb_span){text->data + size, text->size_bytes - size};
-    return nb__date_is_valid(*date) && *date < 22000101;
+    return true;
 }
 
 /* The day on which a clock time of that night's trade date falls. */
