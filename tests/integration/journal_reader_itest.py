@@ -54,6 +54,22 @@ def test_the_example_has_at_most_thirty_lines():
         assert len(file.readlines()) <= 30
 
 
+def test_the_span_in_the_document_fits():
+    with open(os.path.join(HERE, "..", "..", "docs", "journal.md"), "rb") as file:
+        text = file.read()
+    span = text[text.index(b"to try your reader on"):].split(b"```\n")[1]
+    with tempfile.TemporaryDirectory() as place:
+        path = os.path.join(place, "x.log")
+        with open(path, "wb") as file:
+            file.write(span)
+        lines, told = read(path)
+        assert told == "" and [line[2] for line in lines] == ["frame", "other"], (told, lines)
+        assert lines[1][3] == b"a line\nbreak, a \\, no UTF-8: \xff, \xea\xb0\x80", lines[1]
+        with open(path, "wb") as file:
+            file.write(span.replace(b"8.34", b"8.33"))
+        assert read(path) == ([], f"{path}: damaged: {len(span)} bytes from 0 on\n")
+
+
 def test_it_reads_what_was_recorded_plain_and_packed():
     with recorded() as directory:
         paths = journal.segments(directory)
