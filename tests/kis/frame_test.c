@@ -234,7 +234,7 @@ static void many_records_lie_where_they_are_counted(void **state)
             if (i % stride == 0)
                 begins[i / stride] = text.size_bytes;
             for (uint64_t size = nb__random_below(&random, longest); size > 0; size--)
-                nb__text_append(&text, "a]_`0" + nb__random_below(&random, 5), 1);
+                nb__text_append(&text, &"a]_`0"[nb__random_below(&random, 5)], 1);
             nb__text_append(&text, "^", i + 1 < count * stride); /* the last ends with no '^' */
         }
         nb__text_append(&text, "z", 1);
