@@ -6,7 +6,7 @@
  * kernel with one write(), before anyone is shown any. All else (files, nights, trouble, helper
  * threads) is beside that way, in recorder_*.c.
  */
-#include "store/recorder.h"
+#include "recorder.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

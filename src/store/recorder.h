@@ -115,14 +115,15 @@ struct nb__recorder {
     nb__loop *loop;
     void (*tell)(void *self, nb__recorder_event event, const char *words);
     void *self;
-    bool is_open; /* may tell */
+    bool is_open;       /* may tell */
+    bool is_taken;      /* the directory is ours */
+    bool is_kind_known; /* of the directory */
+    bool has_feed_kind;
+    bool is_rotation_failing, is_dirty, is_said_too_long, wants_space;
 
     /* the directory */
     int lock_fd;
-    bool is_taken;
-    bool is_kind_known; /* of the directory */
-    nb__feed_kind kind; /* of the directory */
-    bool has_feed_kind;
+    nb__feed_kind kind;      /* of the directory */
     nb__feed_kind feed_kind; /* of what is recorded */
     char run[17], host[64];
     nb__journal_after after; /* the predecessor of the next segment */
@@ -135,7 +136,6 @@ struct nb__recorder {
     tally unproved; /* written since it was last seen that the file is still where it was */
     int64_t proved_ns;
     int64_t rotate_mono_ns; /* not before */
-    bool is_rotation_failing;
     uint64_t night_bytes;
 
     /* nights, in session time */
@@ -156,7 +156,6 @@ struct nb__recorder {
     trouble trouble;
     nb__timer sum_timer, sync_timer, retry_timer, minute_timer;
     nb__worker *syncer, *packer;
-    bool is_dirty, is_said_too_long, wants_space;
     int64_t synced_ns;
     int64_t unsynced_mono_ns; /* when a segment was last left since it could not be synced */
 

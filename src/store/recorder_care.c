@@ -6,7 +6,7 @@
  *
  * A segment's file is closed by the sync thread alone, after the last job that uses it.
  */
-#include "store/recorder.h"
+#include "recorder.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

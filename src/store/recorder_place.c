@@ -3,9 +3,9 @@
  * Taking the directory: its lock, the one kind of feed it is for, and what earlier runs left in it:
  * the predecessor of our first segment, segments to pack, half-written packs.
  */
-#include "store/care.h"
-#include "store/reading.h"
-#include "store/recorder.h"
+#include "care.h"
+#include "reading.h"
+#include "recorder.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

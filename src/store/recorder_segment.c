@@ -3,7 +3,7 @@
  * A segment's begin and end. The first write of each holds its start mark, the links that are up,
  * and what was lost before it; only then is it ours. Never is anything appended to an older one.
  */
-#include "store/recorder.h"
+#include "recorder.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,32 +101,28 @@ static nb_err sheet_make_file(nb__recorder *r, sheet *s, int *reason, nb_error *
     return NB_E_SYSTEM;
 }
 
-static nb_err sheet_create(nb__recorder *r, sheet **out, int *reason, nb_error *error)
+/* @return NULL: words, and the errno where it is known. */
+static sheet *sheet_create(nb__recorder *r, int *reason, nb_error *error)
 {
     *reason = 0;
-    nb_err err = recorder_prepare(r, error);
-    if (err != NB_OK)
-        return err;
-    sheet *s = calloc(1, sizeof *s);
+    sheet *s = recorder_prepare(r, error) == NB_OK ? calloc(1, sizeof *s) : NULL;
     if (s == NULL)
-        return nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
+        return NULL;
     recorder_sheet_init(r, s);
     s->night = r->night;
     memcpy(s->journal, r->directory, sizeof s->journal);
     s->begin_mono_ns = nb__loop_mono_ns(r->loop);
     snprintf(s->directory, sizeof s->directory, "%.*s/%08d", (int)sizeof r->directory - 64,
              r->directory, r->night);
-    err = nb__directory_make(s->directory, error);
+    nb_err err = nb__directory_make(s->directory, error);
     if (err == NB_OK)
         err = follow_numbers(r, s->directory, error);
     if (err == NB_OK)
         err = sheet_make_file(r, s, reason, error);
-    if (err != NB_OK) {
-        free(s);
-        return err;
-    }
-    *out = s;
-    return NB_OK;
+    if (err == NB_OK)
+        return s;
+    free(s);
+    return NULL;
 }
 
 /* ---- begin ---- */
@@ -197,9 +193,8 @@ static bool sheet_begin(nb__recorder *r, sheet *s, int64_t recv_ns, const nb__jo
 bool recorder_segment_open(nb__recorder *r, int64_t recv_ns, const nb__journal_disk *hole,
                            int *reason, nb_error *error)
 {
-    sheet *s;
-    return sheet_create(r, &s, reason, error) == NB_OK &&
-           sheet_begin(r, s, recv_ns, hole, reason, error);
+    sheet *s = sheet_create(r, reason, error);
+    return s != NULL && sheet_begin(r, s, recv_ns, hole, reason, error);
 }
 
 /* ---- end ---- */
@@ -241,15 +236,15 @@ static void rotation_failed(nb__recorder *r, const nb_error *error)
 /* The new one is made first: as long as the old file takes lines, nothing is lost. */
 void recorder_segment_rotate(nb__recorder *r)
 {
-    sheet *next;
     int reason = 0;
-    nb_error error = {.code = NB_OK};
+    nb_error error = {.code = NB_OK, .detail = "memory is exhausted"};
     char words[64];
     if (!recorder_has_link(r)) {
         recorder_segment_end(r, "no link is up");
         return;
     }
-    if (sheet_create(r, &next, &reason, &error) != NB_OK) {
+    sheet *next = sheet_create(r, &reason, &error);
+    if (next == NULL) {
         rotation_failed(r, &error);
         return;
     }

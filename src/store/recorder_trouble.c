@@ -11,7 +11,7 @@
  * The first segment behind a hole has a `disk` mark: since when, why, how much was lost. Frames are
  * passed on all the while: that is what this room must never stop.
  */
-#include "store/recorder.h"
+#include "recorder.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,14 +62,17 @@ void recorder_lose(nb__recorder *r, int64_t recv_ns, size_t size_bytes)
 /* Cut the next line off `*lines`. @return false: there is none. */
 static bool take_line(nb_span *lines, nb__journal_line *out)
 {
-    const char *end = lines->size_bytes == 0 ? NULL : memchr(lines->data, '\n', lines->size_bytes);
-    if (end == NULL)
-        return false;
-    size_t size = (size_t)(end - lines->data);
-    nb_err err = nb__journal_line_parse((nb_span){lines->data, size}, out, NULL);
-    lines->data += size + 1;
-    lines->size_bytes -= size + 1;
-    return err == NB_OK || take_line(lines, out);
+    while (lines->size_bytes > 0) {
+        const char *end = memchr(lines->data, '\n', lines->size_bytes);
+        if (end == NULL)
+            return false;
+        nb_span line = {lines->data, (size_t)(end - lines->data)};
+        lines->data += line.size_bytes + 1;
+        lines->size_bytes -= line.size_bytes + 1;
+        if (nb__journal_line_parse(line, out, NULL) == NB_OK)
+            return true;
+    }
+    return false;
 }
 
 /* An escaped byte stands as four. */
@@ -185,7 +188,7 @@ void recorder_trouble_retry(nb__recorder *r)
 {
     trouble *t = &r->trouble;
     int reason = 0;
-    nb_error error = {.code = NB_OK};
+    nb_error error = {.code = NB_OK, .detail = "memory is exhausted"};
     nb__journal_disk hole = {
         .since_ns = t->hole_ns, .lost_lines = t->lost_lines, .lost_bytes = t->lost_bytes};
     snprintf(hole.reason, sizeof hole.reason, "%s", t->words);
@@ -206,7 +209,7 @@ void recorder_trouble_retry(nb__recorder *r)
 bool recorder_segment_want(nb__recorder *r, int64_t recv_ns)
 {
     int reason = 0;
-    nb_error error = {.code = NB_OK};
+    nb_error error = {.code = NB_OK, .detail = "memory is exhausted"};
     if (r->trouble.is_on)
         return false;
     if (recorder_segment_open(r, recv_ns, NULL, &reason, &error))
@@ -312,7 +315,7 @@ void recorder_sync_failed(nb__recorder *r, int reason, const nb_error *error)
     r->unsynced_mono_ns = now_ns;
     t->is_unsynced = true;
     int open_reason = 0;
-    nb_error open_error = {.code = NB_OK};
+    nb_error open_error = {.code = NB_OK, .detail = "memory is exhausted"};
     nb__journal_disk hole = {.since_ns = r->synced_ns != 0 ? r->synced_ns : r->proved_ns};
     snprintf(hole.reason, sizeof hole.reason, "%.160s %.80s", r->sheet->path, error->detail);
     nb__text rest = take_rest(r, 0);

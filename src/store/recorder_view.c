@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The recorder's state and counters, for status, metrics and people. */
-#include "store/recorder.h"
+#include "recorder.h"
 #include <string.h>
 
 #define COUNTER(name, field, help)                                                                 \
