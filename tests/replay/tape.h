@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#ifndef UNUSED
 #define UNUSED __attribute__((unused))
+#endif
 #define TAPE_NIGHT 20261123 /* the night that starts on Friday 20 November, 18:00 */
 
 typedef struct tape {
