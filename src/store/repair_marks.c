@@ -8,7 +8,9 @@
 static nb_span next_line(nb_span *rest)
 {
     const char *end = rest->size_bytes == 0 ? NULL : memchr(rest->data, '\n', rest->size_bytes);
-    nb_span line = {rest->data, end == NULL ? 0 : (size_t)(end - rest->data) + 1};
+    if (end == NULL)
+        return (nb_span){0};
+    nb_span line = {rest->data, (size_t)(end - rest->data) + 1};
     rest->data += line.size_bytes;
     rest->size_bytes -= line.size_bytes;
     return line;
