@@ -37,15 +37,8 @@ static void print_eight_digits(char *out, uint32_t value)
 }
 
 /* @return where it ends. */
-static char *print_number(char *out, uint64_t value)
+static char *print_short(char *out, uint64_t value)
 {
-    const uint64_t eight = UINT64_C(100000000);
-    if (value >= UINT64_C(1000000000000000000)) { /* a time of our days, 19 digits; or 20 */
-        out = print_number(out, value / eight / eight);
-        print_eight_digits(out, (uint32_t)(value / eight % eight));
-        print_eight_digits(out + 8, (uint32_t)(value % eight));
-        return out + 16;
-    }
     char digits[20];
     char *at = digits + sizeof digits;
     while (value >= 100) {
@@ -64,6 +57,17 @@ static char *print_number(char *out, uint64_t value)
     return out + size_bytes;
 }
 
+static char *print_number(char *out, uint64_t value)
+{
+    const uint64_t eight = UINT64_C(100000000);
+    if (value < UINT64_C(1000000000000000000))
+        return print_short(out, value);
+    out = print_short(out, value / eight / eight); /* a time of our days has 19 digits */
+    print_eight_digits(out, (uint32_t)(value / eight % eight));
+    print_eight_digits(out + 8, (uint32_t)(value % eight));
+    return out + 16;
+}
+
 size_t nb__journal_head_print(char out[NB__JOURNAL_HEAD_MAX], int64_t recv_ns, uint32_t link,
                               nb__journal_kind kind)
 {
@@ -71,10 +75,8 @@ size_t nb__journal_head_print(char out[NB__JOURNAL_HEAD_MAX], int64_t recv_ns, u
     *at++ = ' ';
     at = print_number(at, link);
     *at++ = ' ';
-    const char *word = nb__journal_kind_name(kind);
-    size_t size_bytes = strlen(word);
-    memcpy(at, word, size_bytes);
-    at += size_bytes;
+    for (const char *word = nb__journal_kind_name(kind); *word != '\0'; word++)
+        *at++ = *word;
     *at++ = ' ';
     return (size_t)(at - out);
 }

@@ -139,9 +139,10 @@ void nb__journal_writer_sum(nb__journal_writer *writer, int64_t recv_ns)
     writer->buffer.size_bytes += head_bytes + payload_bytes;
     hash_span(writer);
 
-    char rest[NB__JOURNAL_HEX_DIGITS + 3];
+    static const char tail[] = {'"', '}', '\n'};
+    char rest[NB__JOURNAL_HEX_DIGITS + sizeof tail];
     nb__journal_hex_print(rest, XXH3_64bits_digest(writer->span));
-    memcpy(rest + NB__JOURNAL_HEX_DIGITS, "\"}\n", 3);
+    memcpy(rest + NB__JOURNAL_HEX_DIGITS, tail, sizeof tail);
     memcpy(to + head_bytes + payload_bytes, rest, sizeof rest);
     writer->buffer.size_bytes += sizeof rest;
     writer->hashed_bytes = writer->buffer.size_bytes;
