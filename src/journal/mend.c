@@ -230,7 +230,9 @@ nb_err nb__mend_repair(nb__mend *mend, const nb__journal_repair *repair, nb__tex
     bool is_failed = payload.is_failed || line.is_failed;
     give(mend, start, out);
     give(mend, nb__text_view(&line), out);
-    give(mend, (nb_span){saved.data + start.size_bytes, saved.size_bytes - start.size_bytes}, out);
+    if (saved.size_bytes > start.size_bytes)
+        give(mend, (nb_span){saved.data + start.size_bytes, saved.size_bytes - start.size_bytes},
+             out);
     give_sum(mend, mend->recv_ns, out);
     nb__text_clear(&mend->saved);
     mend->saved_start_bytes = 0;

@@ -14,6 +14,7 @@
 typedef struct night {
     int date;
     uint64_t size_bytes;
+    bool is_empty; /* left of one whose removal was killed, or just made */
     char directory[NB__STORE_PATH_MAX];
 } night;
 
@@ -72,6 +73,7 @@ typedef struct listing {
     } * files;
     size_t count, capacity;
     uint64_t size_bytes;
+    bool has_others; /* but for the lock of one that was killed */
     bool is_failed;
 } listing;
 
@@ -80,8 +82,10 @@ static void on_file(void *self, const nb__disk_entry *entry)
     listing *l = self;
     uint32_t number = 0;
     if (entry->is_directory ||
-        (!is_of_segment(entry->name, l->date, &number) && !is_other_of_ours(entry->name)))
+        (!is_of_segment(entry->name, l->date, &number) && !is_other_of_ours(entry->name))) {
+        l->has_others |= strcmp(entry->name, "care.lock") != 0;
         return;
+    }
     l->size_bytes += entry->size_bytes;
     if (l->count == l->capacity) {
         size_t capacity = l->capacity == 0 ? 64 : l->capacity * 2;
@@ -211,7 +215,8 @@ static nb_err list_nights(pruning *p, nb_error *error)
         if (err != NB_OK)
             break;
         p->nights[i].size_bytes = l.size_bytes;
-        if (l.count > 0)
+        p->nights[i].is_empty = l.count == 0;
+        if (l.count > 0 || !l.has_others)
             p->nights[kept++] = p->nights[i];
         free(l.files);
     }
@@ -221,27 +226,38 @@ static nb_err list_nights(pruning *p, nb_error *error)
     return err;
 }
 
+/* The one that never goes, nor what is later. */
+static int current_of(const pruning *p, const nb__prune_limits *limits)
+{
+    int current = limits->current_night;
+    for (size_t i = 0; limits->current_night == 0 && i < p->count; i++)
+        if (!p->nights[i].is_empty)
+            current = p->nights[i].date;
+    return current;
+}
+
 static nb_err prune_nights(const pruning *p, const nb__prune_limits *limits,
                            void (*removed)(void *self, int night, uint64_t size_bytes), void *self,
                            nb_error *error)
 {
     uint64_t left_bytes = 0;
-    size_t left = p->count;
-    for (size_t i = 0; i < p->count; i++)
-        left_bytes += p->nights[i].size_bytes;
-    int current = limits->current_night != 0 || p->count == 0 ? limits->current_night
-                                                              : p->nights[p->count - 1].date;
+    size_t left = 0;
+    int current = current_of(p, limits);
     for (size_t i = 0; i < p->count; i++) {
+        left += !p->nights[i].is_empty;
+        left_bytes += p->nights[i].size_bytes;
+    }
+    for (size_t i = 0; i < p->count && p->nights[i].date < current; i++) {
         const night *one = &p->nights[i];
         bool is_over = (limits->keep_nights > 0 && left > limits->keep_nights) ||
                        (limits->keep_bytes > 0 && left_bytes > limits->keep_bytes);
-        if (!is_over)
-            break;
-        if (one->date >= current)
+        if (!is_over && !one->is_empty)
             continue;
         nb_err err = limits->is_trial ? NB_OK : remove_night(one, error);
         if (err != NB_OK)
             return err;
+        if (one->is_empty)
+            continue;
         left--;
         left_bytes -= one->size_bytes;
         if (removed != NULL)

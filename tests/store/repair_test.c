@@ -2,9 +2,9 @@
 /* What is damaged goes, and nothing else; what went is kept aside; what comes out is good. */
 #include "step_rig.h"
 
-#define SPANS 4
-#define FRAMES 5
-#define PACKED_FRAME_BYTES 500
+#define SPANS 3
+#define FRAMES 4
+#define PACKED_FRAME_BYTES 400
 
 /* A night of three segments, the second of which is to be hurt. */
 static void begin(rig *r, nb__text *plain)
@@ -35,22 +35,22 @@ static nb__repair_result repair(const rig *r)
     return result;
 }
 
-/* The whole chain is good: the third segment names the second as it was before. */
+/* The chain is good: the third segment names the second as it was before. */
 static void expect_good(const rig *r)
 {
-    nb__verify_report reports[3];
-    for (uint32_t i = 0; i < 3; i++) {
-        nb__segment segment = rig_segment(r, i + 1);
+    nb__verify_report reports[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        nb__segment segment = rig_segment(r, i + 2);
         nb_error error = {0};
         assert_int_equal(
-            nb__verify_segment(&segment, i == 0 ? NULL : &reports[i - 1], &reports[i], &error),
-            NB_OK);
+            nb__verify_segment(&segment, i == 0 ? NULL : &reports[0], &reports[i], &error), NB_OK);
         if (!reports[i].is_good)
-            fail_msg("segment %u: %s; %s", (unsigned)i + 1, reports[i].words,
+            fail_msg("segment %u: %s; %s", (unsigned)i + 2, reports[i].words,
                      reports[i].damage_count > 0 ? reports[i].damages[0].words : "");
         assert_int_equal(reports[i].damage_count, 0);
+        assert_null(strstr(reports[i].words, "damaged"));
     }
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 2; i++)
         nb__verify_fini(&reports[i]);
 }
 
