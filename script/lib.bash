@@ -42,6 +42,7 @@ install_packages() {
 # The product's own needs, and what its tests and checks need beyond.
 NB_BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config libjansson-dev libarchive-dev libssl-dev libcurl4-openssl-dev
     libyaml-dev libzstd-dev libxxhash-dev)
+NB_BENCH_PACKAGES=(libsqlite3-dev)
 NB_TEST_PACKAGES=(clang libclang-rt-14-dev llvm-14 libcmocka-dev python3 python3-websockets python3-websocket python3-numpy python3-xxhash
     zstd g++ curl procps)
 NB_CHECK_PACKAGES=(clang-format clang-tidy shellcheck)

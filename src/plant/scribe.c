@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define NOTICE_TR_AT (sizeof "0|H0EU" - 1) /* "CNI" stands there */
+#define TR_END (sizeof "0|H0EUASP0" - 1)
+#define HEAD_END (sizeof "0|H0EUASP0|001" - 1)
 
 static void line(nb__plant *plant, uint32_t feed, nb__journal_kind kind, int64_t recv_ns)
 {
@@ -41,6 +43,14 @@ static bool is_notice(nb_span text)
     return text.data[0] == '1' || memcmp(text.data + NOTICE_TR_AT, "CNI", 3) == 0;
 }
 
+/* At a glance: a head as KIS's are, and no notice's. What is not so is looked at closely. */
+static bool is_plain_frame(nb_span text)
+{
+    const char *at = text.data;
+    return text.size_bytes > HEAD_END && at[0] == '0' && at[1] == '|' && at[TR_END] == '|' &&
+           at[HEAD_END] == '|' && memcmp(at + NOTICE_TR_AT, "CNI", 3) != 0;
+}
+
 static void notice(nb__plant *plant, uint32_t feed, const nb_frame *head, size_t size_bytes,
                    int64_t recv_ns)
 {
@@ -55,6 +65,10 @@ void nb__scribe_message(nb__plant *plant, uint32_t feed, nb_span text, int64_t r
     nb_frame head;
     if (plant->recorder == NULL)
         return;
+    if (is_plain_frame(text)) {
+        nb__recorder_line(plant->recorder, feed, NB__JOURNAL_FRAME, text, recv_ns);
+        return;
+    }
     bool has_head = nb_frame_split(text, &head, NULL) == NB_OK;
     if (has_head && (head.is_encrypted || is_notice(text)))
         notice(plant, feed, &head, text.size_bytes, recv_ns);
