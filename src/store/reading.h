@@ -66,6 +66,16 @@ block_step part_row(part *p, block *b, nb__recording_counters *counters, nb_erro
 block_step part_piece(part *p, block *b, bool is_last, nb__recording_counters *counters,
                       nb_error *damage);
 
+/* ---- part_packed.c ---- */
+
+/* `size_bytes` at `offset_bytes`, all of them, replacing `out`. */
+nb_err read_bytes(int fd, uint64_t offset_bytes, size_t size_bytes, nb__text *out,
+                  nb__recording_counters *counters, nb_error *error);
+/* Up to the first line's end, without it; data NULL when there is none. */
+nb_span first_line(nb_span bytes);
+/* The rows of a packed file. @param[out] trouble  Set when it must be read without its index. */
+nb_err read_packed(const nb__segment *segment, block *b, nb__packed *packed,
+                   nb__recording_counters *counters, nb_error *trouble, nb_error *error);
 /* Whether lines of the row may lie in the range. */
 bool row_is_needed(const nb__packed_row *row, bool is_live, nb__recording_range range);
 /*

@@ -6,7 +6,7 @@
  *
  *     catalogue ─▶ part, part, part … ─▶ block ─▶ line, line, line …
  */
-#include "store/reading.h"
+#include "reading.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a recording holds as a whole: from indexes where there are some, else by reading. */
-#include "store/reading.h"
+#include "reading.h"
 #include <string.h>
 
 static void widen(int64_t first_ns, int64_t last_ns, int64_t *least_ns, int64_t *most_ns)

@@ -366,6 +366,8 @@ static size_t expect_subset(const nb__text *got, const nb__text *all)
 {
     size_t count = 0;
     const char *from = all->data;
+    if (got->size_bytes == 0)
+        return 0;
     for (const char *line = got->data, *end = line + got->size_bytes; line < end; count++) {
         size_t size = (size_t)(strchr(line, '\n') - line) + 1;
         const char *found = from;
