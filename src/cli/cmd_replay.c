@@ -23,7 +23,7 @@ static const char explanation[] =
     "It stays until SIGINT or SIGTERM, at its end too, so that it can be moved back "
     "(docs/replay.md); "
     "with --exit it ends by\n"
-    "itself. Exit codes: 0, 64 wrong use, 66 no such night, 71 the system refused (a port in use), "
+    "itself. Exit codes: 0, 64 wrong use or no such night, 71 the system refused (a port in use), "
     "78 the configuration.\n";
 
 /* What makes no sense of a recorded night. */

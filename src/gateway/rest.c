@@ -180,6 +180,7 @@ static void post_replay(const exchange *x)
         refuse(x, 400, "NB_REPLAY", words, PLAIN_HEADERS);
         return;
     }
+    nb__text_clear(&x->g->text); /* a mark was made in it */
     (void)replay_print(x->g, &x->g->text);
     nb__text_string(&x->g->text, "\n");
     respond(x, 200, JSON, PLAIN_HEADERS);
