@@ -11,7 +11,7 @@
  * A frame is closed before the line that would make it larger than frame_bytes. Only a line longer
  * than any may be is cut: damage must not cost memory without end.
  */
-#include "journal/packed.h"
+#include "packed.h"
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>

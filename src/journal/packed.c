@@ -4,7 +4,7 @@
  * checked against what there is before it is used, and nothing is allocated that is larger than the
  * bytes that ask for it, but for a frame's plain text, which has a limit.
  */
-#include "journal/packed.h"
+#include "packed.h"
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -40,7 +40,7 @@ nb_err nb__packed_footer(nb_span footer, size_t *seek_table_bytes, nb_error *err
 /* Magic, size and footer of the seek table say the same. */
 static nb_err check_table(nb_span table, size_t *row_count, nb_error *error)
 {
-    size_t size;
+    size_t size = 0;
     if (table.size_bytes < SKIPPABLE_HEAD_BYTES + NB__PACKED_FOOTER_BYTES)
         return fail_frame(error, 0, "its seek table is cut");
     nb_span footer = {table.data + table.size_bytes - NB__PACKED_FOOTER_BYTES,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What those who change a night's files share: their lock, and files that appear whole. */
-#include "store/care.h"
+#include "care.h"
 #include <stdio.h>
 #include <string.h>
 

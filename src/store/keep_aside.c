@@ -4,7 +4,7 @@
  * for a zstd frame that cannot be had. Written whole under a temporary name; of a run that was
  * killed, the file that lies there is used again when it holds the same.
  */
-#include "store/care.h"
+#include "care.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -11,7 +11,7 @@
  * The plain one goes only when every byte of it was read back out of the packed one. Errors leave
  * it.
  */
-#include "store/care.h"
+#include "care.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -6,7 +6,7 @@
  * A night is removed from its last segment to its first: killed in between, what is left is the
  * night's begin, without a hole in it.
  */
-#include "store/care.h"
+#include "care.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
  * file is written under a temporary name, verified, and renamed. What is not damaged is passed on
  * byte for byte, but for the one sum behind a lost frame that counted bytes of it.
  */
-#include "store/repairing.h"
+#include "repairing.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a repair finds out elsewhere: marks of lost frames in the index, and what the next segment
  * says that this one was. */
-#include "store/repairing.h"
+#include "repairing.h"
 #include <string.h>
 
 /* The next line of `*rest` with its '\n'; size 0: no whole one is left. */

@@ -3,7 +3,7 @@
 #ifndef NB_STORE_REPAIRING_H
 #define NB_STORE_REPAIRING_H
 
-#include "store/care.h"
+#include "care.h"
 
 typedef struct repairing {
     const nb__segment *segment;

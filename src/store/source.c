@@ -4,7 +4,7 @@
  * a zstd frame that cannot be had is a piece without bytes; when the seek table is lost, frames are
  * looked for one behind the other, and what lies between them is such a piece.
  */
-#include "store/care.h"
+#include "care.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

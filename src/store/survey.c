@@ -7,7 +7,7 @@
  * it stay true. What the checker finds there is no new damage: the frames around it have checksums
  * of their own.
  */
-#include "store/care.h"
+#include "care.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

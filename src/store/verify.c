@@ -6,7 +6,7 @@
  * readers do. The chain: a start mark names the segment before it, with size and hash of its plain
  * bytes as the recorder left them; what a repair changed since says so in its own mark.
  */
-#include "store/care.h"
+#include "care.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -227,7 +227,7 @@ static void check_chain(const nb__segment *segment, const nb__verify_report *bef
     } else if (start->after.segment[0] == '\0') {
         if (before != NULL)
             add_words(report, "it names no segment before it, though %s is there", last);
-    } else if (strcmp(start->after.segment, last) == 0) {
+    } else if (before != NULL && strcmp(start->after.segment, last) == 0) {
         check_follower(before, report);
     } else {
         check_absent(segment, before, report);
