@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define DAMAGES_SHOWN 20
+#define MISSING_SHOWN 400
 #define DEFAULT_LEVEL 1
 
 /* What the verbs go over, and what came of it. */
@@ -145,21 +146,21 @@ static void print_report_json(const nb__verify_report *v, const char *name, nb__
 /* Numbers are given without a hole. A night's first segment is its first, unless one was named. */
 static void print_missing(round *r, size_t index)
 {
-    const nb__segment *segment = &r->catalogue.segments[index];
-    const nb__segment *before = index == 0 ? NULL : segment - 1;
-    bool is_first = before == NULL || before->night != segment->night;
+    const nb__segment *all = r->catalogue.segments, *segment = &all[index];
+    bool is_first = index == 0 || all[index - 1].night != segment->night;
+    uint32_t number = is_first ? 1 : all[index - 1].number + 1;
     nb__disk_entry entry = {0};
     (void)nb__disk_stat(r->command->path, &entry, NULL);
     if (!entry.is_directory)
         return;
-    for (uint32_t number = is_first ? 1 : before->number + 1; number < segment->number; number++) {
+    for (; number < segment->number; number++) {
         char name[NB__JOURNAL_NAME_BYTES];
         nb__journal_name_print(name, segment->night, number);
         nb__text_printf(&r->out,
                         r->command->is_json ? "{\"segment\":\"%s\",\"state\":\"missing\"}\n"
                                             : "%s  MISSING\n",
                         name);
-        if (r->missing++ > DAMAGES_SHOWN * DAMAGES_SHOWN)
+        if (++r->missing >= MISSING_SHOWN)
             break; /* a number out of all measure */
     }
 }

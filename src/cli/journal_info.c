@@ -302,11 +302,12 @@ int nb__command_journal_info(const nb__journal_command *command)
     nb_error error;
     nb__text out = {0};
     nb__info *info = calloc(1, sizeof *info);
-    nb_err err = info == NULL ? nb__fail(&error, NB_E_MEMORY, 0, "memory is exhausted") : NB_OK;
-    if (err == NB_OK) {
-        info->path = command->path;
-        err = collect(info, &error);
+    if (info == NULL) {
+        nb__fail(&error, NB_E_MEMORY, 0, "memory is exhausted");
+        return nb__journal_failed(command, &error);
     }
+    info->path = command->path;
+    nb_err err = collect(info, &error);
     if (err == NB_OK) {
         if (command->is_json)
             nb__info_print_json(info, &out);

@@ -143,6 +143,7 @@ static nb_err walk_nights(walk *w, const char *path, nb_error *error)
             return nb__fail(error, NB_E_ARGUMENT, 0, "%.100s…: the path is too long", path);
         w->directory = directory;
         err = nb__disk_list(directory, on_entry, w, error);
+        w->directory = NULL;
         if (err == NB_E_NOT_FOUND)
             err = NB_OK;
     }
@@ -193,6 +194,7 @@ static nb_err walk_file(walk *w, const char *path, nb_error *error)
         entry.name = slash == NULL ? file : slash + 1;
         add_file(w, &entry);
     }
+    w->directory = NULL;
     return segment != NULL ? NB_OK : nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
 }
 
@@ -211,7 +213,7 @@ nb_err nb__catalogue_read(const char *path, nb__catalogue *out, nb_error *error)
     err = entry.is_directory ? walk_directory(&w, catalogue.path, error)
                              : walk_file(&w, catalogue.path, error);
     free(w.nights);
-    if (err != NB_OK) {
+    if (err != NB_OK || w.segments == NULL) {
         free(w.segments);
         return err;
     }

@@ -21,117 +21,6 @@ static nb_err fail_memory(nb_error *error)
     return nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
 }
 
-/* ---- which file, and its start mark ---- */
-
-static nb_err note_start(part *p, nb_span line, nb_error *error)
-{
-    nb__journal_line parsed;
-    if (nb__journal_line_parse(line, &parsed, NULL) != NB_OK || parsed.kind != NB__JOURNAL_START)
-        return NB_OK;
-    nb_err err = nb__journal_start_parse(parsed.payload, &p->start, error);
-    p->has_start = err == NB_OK;
-    return err == NB_E_VERSION ? err : NB_OK;
-}
-
-static nb_err look_plain(part *p, block *b, nb__recording_counters *counters, nb_error *error)
-{
-    char path[NB__STORE_PATH_MAX];
-    int fd;
-    uint64_t size_bytes;
-    nb__segment_path(&p->segment, false, path);
-    nb_err err = nb__disk_open(path, &fd, &size_bytes, error);
-    if (err != NB_OK)
-        return err;
-    err = read_bytes(fd, 0, size_bytes < HEAD_BYTES ? (size_t)size_bytes : HEAD_BYTES, &b->file,
-                     counters, error);
-    nb__disk_close(fd);
-    if (err == NB_OK)
-        err = note_start(p, first_line(nb__text_view(&b->file)), error);
-    if (err == NB_E_VERSION) { /* or a flipped bit: its sum tells */
-        err = part_open(p, b, counters, error);
-        part_close(p);
-    }
-    return err;
-}
-
-/* A packed one beside a plain one counts when it is good: its end, and frames at both ends. */
-static nb_err check_packed(part *p, block *b, nb__recording_counters *counters, nb_error *error)
-{
-    nb_error damage = {0};
-    if (!p->packed.has_index || p->trouble.code != NB_OK)
-        return nb__fail(error, NB_E_JOURNAL, 0, "its index cannot be used");
-    nb_err err = p->packed.row_count == 0 ? NB_OK : part_open(p, b, counters, error);
-    for (int i = 0; i < 2 && err == NB_OK && p->packed.row_count > 0; i++) {
-        p->row_index = i == 0 ? 0 : p->packed.row_count - 1;
-        if (part_row(p, b, counters, &damage) != BLOCK_LINES) {
-            *error = damage;
-            err = damage.code;
-        }
-    }
-    part_close(p);
-    return err;
-}
-
-static nb_err look_packed(part *p, block *b, nb__recording_counters *counters, nb_error *error)
-{
-    p->is_packed = true;
-    nb_err err = read_packed(&p->segment, b, &p->packed, counters, &p->trouble, error);
-    if (err == NB_OK && p->segment.is_plain)
-        err = check_packed(p, b, counters, error);
-    if (err == NB_OK && p->packed.marks_bytes > 0)
-        err = note_start(p, first_line((nb_span){p->packed.marks, p->packed.marks_bytes}), error);
-    return err;
-}
-
-/* `err` of both its files: no reader gets further, but the next segment may be good. */
-static nb_err settle(part *p, nb_err err, const nb_error *why, nb_error *error)
-{
-    if (err == NB_E_VERSION || err == NB_E_MEMORY) {
-        if (error != NULL)
-            *error = *why;
-        return err;
-    }
-    if (err != NB_OK) {
-        p->is_unreadable = true;
-        p->trouble = *why;
-    }
-    return NB_OK;
-}
-
-nb_err part_init(part *p, const nb__segment *segment, block *scratch,
-                 nb__recording_counters *counters, nb_error *error)
-{
-    nb_error why = {0};
-    *p = (part){.segment = *segment, .fd = -1};
-    nb_err err = NB_OK;
-    if (segment->is_packed) {
-        err = look_packed(p, scratch, counters, &why);
-        if (err == NB_OK || err == NB_E_VERSION || err == NB_E_MEMORY || !segment->is_plain)
-            return settle(p, err, &why, error);
-        nb__packed_fini(&p->packed);
-        p->is_packed = false;
-        nb__fail(&p->trouble, NB_E_JOURNAL, 0,
-                 "the packed file is not good (%.120s): the plain one beside it is read",
-                 why.detail);
-    }
-    err = look_plain(p, scratch, counters, &why);
-    if (err == NB_E_NOT_FOUND && !segment->is_packed) {
-        p->segment.is_plain = false; /* packed since the directory was listed, or removed */
-        p->segment.is_packed = true;
-        err = look_packed(p, scratch, counters, &why);
-    }
-    return settle(p, err, &why, error);
-}
-
-void part_fini(part *p)
-{
-    part_close(p);
-    nb__packed_fini(&p->packed);
-    free(p->damages);
-    p->damages = NULL;
-    p->damage_count = p->damage_capacity = 0;
-}
-
 /* ---- opening ---- */
 
 /* Beyond what can be kept the last one grows: a reader gets too little rather than what is wrong.
@@ -176,31 +65,20 @@ static nb_err find_damages(part *p, uint64_t size_bytes, block *b, nb_error *err
     return err;
 }
 
-/* The plain file is gone: packed since it was looked at. */
-static nb_err open_again(part *p, block *b, nb__recording_counters *counters, uint64_t *size_bytes,
-                         nb_error *error)
+void part_close(part *p)
 {
-    char path[NB__STORE_PATH_MAX];
-    nb__segment segment = p->segment;
-    part_fini(p);
-    nb_err err = part_init(p, &segment, b, counters, error);
-    if (err != NB_OK)
-        return err;
-    if (p->is_unreadable)
-        return nb__fail(error, p->trouble.code, p->trouble.offset_bytes, "%s", p->trouble.detail);
-    nb__segment_path(&p->segment, p->is_packed, path);
-    return nb__disk_open(path, &p->fd, size_bytes, error);
+    nb__disk_close(p->fd);
+    p->fd = -1;
 }
 
-nb_err part_open(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+/* The file that was chosen, from its begin. */
+static nb_err part_start(part *p, block *b, nb_error *error)
 {
     char path[NB__STORE_PATH_MAX];
     uint64_t size_bytes = 0;
     part_close(p);
     nb__segment_path(&p->segment, p->is_packed, path);
     nb_err err = nb__disk_open(path, &p->fd, &size_bytes, error);
-    if (err == NB_E_NOT_FOUND && !p->is_packed)
-        err = open_again(p, b, counters, &size_bytes, error);
     if (err != NB_OK) {
         p->fd = -1;
         return err;
@@ -212,12 +90,6 @@ nb_err part_open(part *p, block *b, nb__recording_counters *counters, nb_error *
     if (err != NB_OK)
         part_close(p);
     return err;
-}
-
-void part_close(part *p)
-{
-    nb__disk_close(p->fd);
-    p->fd = -1;
 }
 
 /* ---- blocks of lines ---- */
@@ -330,4 +202,130 @@ block_step part_piece(part *p, block *b, bool is_last, nb__recording_counters *c
         counters->plain_bytes += whole;
         return BLOCK_LINES;
     }
+}
+
+/* ---- which file, and its start mark ---- */
+
+static nb_err note_start(part *p, nb_span line, nb_error *error)
+{
+    nb__journal_line parsed;
+    if (nb__journal_line_parse(line, &parsed, NULL) != NB_OK || parsed.kind != NB__JOURNAL_START)
+        return NB_OK;
+    nb_err err = nb__journal_start_parse(parsed.payload, &p->start, error);
+    p->has_start = err == NB_OK;
+    return err == NB_E_VERSION ? err : NB_OK;
+}
+
+static nb_err look_plain(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+{
+    char path[NB__STORE_PATH_MAX];
+    int fd;
+    uint64_t size_bytes;
+    nb__segment_path(&p->segment, false, path);
+    nb_err err = nb__disk_open(path, &fd, &size_bytes, error);
+    if (err != NB_OK)
+        return err;
+    err = read_bytes(fd, 0, size_bytes < HEAD_BYTES ? (size_t)size_bytes : HEAD_BYTES, &b->file,
+                     counters, error);
+    nb__disk_close(fd);
+    if (err == NB_OK)
+        err = note_start(p, first_line(nb__text_view(&b->file)), error);
+    if (err == NB_E_VERSION) { /* or a flipped bit: its sum tells */
+        err = part_start(p, b, error);
+        part_close(p);
+    }
+    return err;
+}
+
+/* A packed one beside a plain one counts when it is good: its end, and frames at both ends. */
+static nb_err check_packed(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+{
+    nb_error damage = {0};
+    if (!p->packed.has_index || p->trouble.code != NB_OK)
+        return nb__fail(error, NB_E_JOURNAL, 0, "its index cannot be used");
+    nb_err err = p->packed.row_count == 0 ? NB_OK : part_start(p, b, error);
+    for (int i = 0; i < 2 && err == NB_OK && p->packed.row_count > 0; i++) {
+        p->row_index = i == 0 ? 0 : p->packed.row_count - 1;
+        if (part_row(p, b, counters, &damage) != BLOCK_LINES) {
+            *error = damage;
+            err = damage.code;
+        }
+    }
+    part_close(p);
+    return err;
+}
+
+static nb_err look_packed(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+{
+    p->is_packed = true;
+    nb_err err = read_packed(&p->segment, b, &p->packed, counters, &p->trouble, error);
+    if (err == NB_OK && p->segment.is_plain)
+        err = check_packed(p, b, counters, error);
+    if (err == NB_OK && p->packed.marks_bytes > 0)
+        err = note_start(p, first_line((nb_span){p->packed.marks, p->packed.marks_bytes}), error);
+    return err;
+}
+
+/* `err` of both its files: no reader gets further, but the next segment may be good. */
+static nb_err settle(part *p, nb_err err, const nb_error *why, nb_error *error)
+{
+    if (err == NB_E_VERSION || err == NB_E_MEMORY) {
+        if (error != NULL)
+            *error = *why;
+        return err;
+    }
+    if (err != NB_OK) {
+        p->is_unreadable = true;
+        p->trouble = *why;
+    }
+    return NB_OK;
+}
+
+nb_err part_init(part *p, const nb__segment *segment, block *scratch,
+                 nb__recording_counters *counters, nb_error *error)
+{
+    nb_error why = {0};
+    *p = (part){.segment = *segment, .fd = -1};
+    nb_err err = NB_OK;
+    if (segment->is_packed) {
+        err = look_packed(p, scratch, counters, &why);
+        if (err == NB_OK || err == NB_E_VERSION || err == NB_E_MEMORY || !segment->is_plain)
+            return settle(p, err, &why, error);
+        nb__packed_fini(&p->packed);
+        p->is_packed = false;
+        nb__fail(&p->trouble, NB_E_JOURNAL, 0,
+                 "the packed file is not good (%.120s): the plain one beside it is read",
+                 why.detail);
+    }
+    err = look_plain(p, scratch, counters, &why);
+    if (err == NB_E_NOT_FOUND && !segment->is_packed) {
+        p->segment.is_plain = false; /* packed since the directory was listed, or removed */
+        p->segment.is_packed = true;
+        err = look_packed(p, scratch, counters, &why);
+    }
+    return settle(p, err, &why, error);
+}
+
+void part_fini(part *p)
+{
+    part_close(p);
+    nb__packed_fini(&p->packed);
+    free(p->damages);
+    p->damages = NULL;
+    p->damage_count = p->damage_capacity = 0;
+}
+
+nb_err part_open(part *p, block *b, nb__recording_counters *counters, nb_error *error)
+{
+    nb_err err = part_start(p, b, error);
+    if (err != NB_E_NOT_FOUND || p->is_packed)
+        return err;
+    nb__segment segment = p->segment; /* packed since it was looked at? */
+    part_fini(p);
+    err = part_init(p, &segment, b, counters, error);
+    if (err != NB_OK)
+        return err;
+    if (p->is_unreadable)
+        return nb__fail(error, p->trouble.code, p->trouble.offset_bytes, "%s", p->trouble.detail);
+    return part_start(p, b, error);
 }

@@ -7,6 +7,7 @@
  *     catalogue ─▶ part, part, part … ─▶ block ─▶ line, line, line …
  */
 #include "reading.h"
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ static nb_err find_feed(nb__recording *r, nb_error *error)
 static nb_err init_parts(nb__recording *r, nb_error *error)
 {
     nb_err err = NB_OK;
+    assert(r->catalogue.count > 0);
     r->parts = calloc(r->catalogue.count, sizeof *r->parts);
     if (r->parts == NULL)
         return nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
@@ -192,11 +194,11 @@ static void name_part(const part *p, nb_error *damage)
 static bool is_missing_before(const nb__recording *r, size_t part_index, nb_error *damage)
 {
     const nb__segment *segment = &r->parts[part_index].segment;
-    const part *before = part_index == 0 ? NULL : &r->parts[part_index - 1];
-    bool is_first = before == NULL || before->segment.night != segment->night;
-    uint32_t expected = is_first ? 1 : before->segment.number + 1;
+    bool is_first = part_index == 0 || r->parts[part_index - 1].segment.night != segment->night;
+    uint32_t expected = is_first ? 1 : r->parts[part_index - 1].segment.number + 1;
     if (r->is_one_file || segment->number <= expected ||
-        (!part_is_needed(r, &r->parts[part_index]) && (is_first || !part_is_needed(r, before))))
+        (!part_is_needed(r, &r->parts[part_index]) &&
+         (is_first || !part_is_needed(r, &r->parts[part_index - 1]))))
         return false;
     char name[NB__JOURNAL_NAME_BYTES], last[NB__JOURNAL_NAME_BYTES];
     nb__journal_name_print(name, segment->night, expected);
