@@ -330,39 +330,30 @@ static nb_err repair_locked(repairing *r, nb_error *error)
     return is_there[0] && is_there[1] ? repair_both(r, error) : repair_file(r, is_there[1], error);
 }
 
-/* A recorder writes to the newest segment as long as it holds the journal's lock. Held by us while
- * we are at it; -1: nobody ever recorded there. */
-static nb_err check_recorder(const nb__segment *segment, int *lock, nb_error *error)
+/* The segment that a recorder writes, and the newest one of a recorder that runs. */
+static nb_err check_recorder(const nb__segment *segment, nb_error *error)
 {
     char journal[NB__STORE_PATH_MAX], path[NB__STORE_PATH_MAX];
-    nb__disk_entry entry;
-    *lock = -1;
     nb__segment_path(segment, false, path);
-    if (nb__disk_is_held(path))
-        return nb__fail(error, NB_E_BUSY, 0, "a recorder writes to it; end it first");
-    if (!care_journal_path(segment->directory, journal) || !care_path(path, journal, LOCK_NAME) ||
-        nb__disk_stat(path, &entry, NULL) != NB_OK)
-        return NB_OK;
-    nb_error why = {0};
-    if (nb__disk_lock(path, lock, &why) != NB_E_BUSY || !care_is_newest(segment))
-        return NB_OK;
-    return nb__fail(error, NB_E_BUSY, 0, "a recorder writes to it (%.120s); end it first",
-                    why.detail);
+    bool is_written = nb__disk_is_held(path);
+    if (!is_written && care_journal_path(segment->directory, journal) &&
+        care_path(path, journal, LOCK_NAME))
+        is_written = nb__disk_is_held(path) && care_is_newest(segment);
+    return is_written ? nb__fail(error, NB_E_BUSY, 0, "a recorder writes to it; end it first")
+                      : NB_OK;
 }
 
 nb_err nb__repair_segment(const nb__segment *segment, nb__repair_result *out, nb_error *error)
 {
     repairing r = {.segment = segment};
-    int recorder_lock, lock;
-    nb_err err = check_recorder(segment, &recorder_lock, error);
+    int lock;
+    nb_err err = check_recorder(segment, error);
+    if (err == NB_OK)
+        err = care_lock(segment->directory, &lock, error);
     if (err != NB_OK)
         return err;
-    err = care_lock(segment->directory, &lock, error);
-    if (err == NB_OK) {
-        err = repair_locked(&r, error);
-        care_unlock(segment->directory, lock);
-    }
-    nb__disk_close(recorder_lock);
+    err = repair_locked(&r, error);
+    care_unlock(segment->directory, lock);
     if (err == NB_OK)
         *out = r.result;
     return err;

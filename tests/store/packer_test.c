@@ -273,6 +273,32 @@ static void test_still_written_to(void **state)
     end(&r, &all);
 }
 
+/* The one that a recorder holds open is nobody else's. */
+static void test_held(void **state)
+{
+    (void)state;
+    rig r;
+    nb__text all;
+    nb_error error = {0};
+    nb__repair_result result;
+    char path[160];
+    int fd;
+    size_t written;
+    begin(&r, &all);
+    rig_path(&r, 3, "", path);
+    assert_int_equal(nb__disk_create(path, &fd, NULL, NULL), NB_OK);
+    assert_int_equal(nb__disk_write(fd, NB__SPAN("torn"), &written, NULL, NULL), NB_OK);
+    nb__segment segment = rig_segment(&r, 3);
+    assert_int_equal(nb__pack_segment(&segment, 3, NULL, &error), NB_E_BUSY);
+    assert_int_equal(nb__repair_segment(&segment, &result, &error), NB_E_BUSY);
+    nb__disk_close(fd);
+    nb__text plain = rig_file(path);
+    assert_string_equal(plain.data, "torn");
+    nb__text_fini(&plain);
+    assert_int_equal(nb__pack_segment(&segment, 3, NULL, &error), NB_OK);
+    end(&r, &all);
+}
+
 static void test_nothing_there(void **state)
 {
     (void)state;
@@ -301,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_bad_packed_one),
         cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_still_written_to),
+        cmocka_unit_test(test_held),
         cmocka_unit_test(test_nothing_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
