@@ -127,6 +127,18 @@ static nb_err check_options(const nb__journal_command *c, const verb *v, nb_erro
     return NB_OK;
 }
 
+static nb_err find_place(nb__journal_command *c, const verb *v, nb_error *error)
+{
+    nb_err err = nb__journal_default(c->dir, c->journal, error);
+    if (err != NB_OK && c->operand != NULL && /* a path needs no journal around it */
+        nb__journal_place("", c->operand, c->path, &(nb_error){0}) == NB_OK)
+        return NB_OK;
+    const char *place = c->operand != NULL      ? c->operand
+                        : v->flags & MEANS_LAST ? "last"
+                                                : c->journal;
+    return err == NB_OK ? nb__journal_place(c->journal, place, c->path, error) : err;
+}
+
 static int run(nb__journal_command *c)
 {
     const verb *v = NULL;
@@ -140,12 +152,7 @@ static int run(nb__journal_command *c)
     }
     nb_err err = check_options(c, v, &error);
     if (err == NB_OK)
-        err = nb__journal_default(c->dir, c->journal, &error);
-    const char *place = c->operand != NULL      ? c->operand
-                        : v->flags & MEANS_LAST ? "last"
-                                                : c->journal;
-    if (err == NB_OK)
-        err = nb__journal_place(c->journal, place, c->path, &error);
+        err = find_place(c, v, &error);
     if (err != NB_OK)
         return nb__journal_failed(c, &error);
     signal(SIGPIPE, SIG_IGN); /* a write sees EPIPE */

@@ -174,9 +174,10 @@ static void print_verified(const round *r, nb__text *out)
                         r->catalogue.count == 1 ? "" : "s", bytes);
     else
         nb__text_printf(out,
-                        "%zu segments: %" PRIu64 " good, %" PRIu64 " damaged, %" PRIu64
+                        "%zu segment%s: %" PRIu64 " good, %" PRIu64 " damaged, %" PRIu64
                         " missing; `nightbook journal repair` drops only what is damaged\n",
-                        r->catalogue.count, r->good, r->bad, r->missing);
+                        r->catalogue.count, r->catalogue.count == 1 ? "" : "s", r->good, r->bad,
+                        r->missing);
 }
 
 int nb__command_journal_verify(const nb__journal_command *command)

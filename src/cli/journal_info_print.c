@@ -15,6 +15,11 @@ static const char *printable(char out[256], const char *text)
     return out;
 }
 
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* ---- for people ---- */
 
 static void print_size(const nb__info *info, nb__text *out)
@@ -53,10 +58,13 @@ static void print_trs(const nb__info *info, nb__text *out)
 {
     for (size_t i = 0; i < info->tr_count; i++) {
         const nb__info_tr *tr = &info->trs[i];
-        nb__text_printf(out, "%-9s %-12s %" PRIu64 " frames, %" PRIu64 " records, %" PRIu64 " keys",
-                        i == 0 ? "TRs" : "", tr->id, tr->frames, tr->records, tr->keys);
+        nb__text_printf(out,
+                        "%-9s %-12s %" PRIu64 " frame%s, %" PRIu64 " record%s, %" PRIu64 " key%s",
+                        i == 0 ? "TRs" : "", tr->id, tr->frames, plural(tr->frames), tr->records,
+                        plural(tr->records), tr->keys, plural(tr->keys));
         if (tr->unread > 0)
-            nb__text_printf(out, "; %" PRIu64 " frames cannot be cut into records", tr->unread);
+            nb__text_printf(out, "; %" PRIu64 " frame%s cannot be cut into records", tr->unread,
+                            plural(tr->unread));
         nb__text_string(out, "\n");
     }
 }
@@ -80,10 +88,10 @@ static void print_links(const nb__info *info, nb__text *out)
         const nb__info_link *link = &info->links[i];
         nb__journal_clock_text(up, link->up_ns);
         nb__journal_clock_text(down, link->down_ns);
-        nb__text_printf(out, "%-9s %s to %-8s  link %" PRIu32 " %s %s  %" PRIu64 " frames",
-                        i == 0 ? "links" : "", up, down, link->link,
-                        printable(feed, link->connect.feed),
-                        printable(address, link->connect.address), link->frames);
+        nb__text_printf(
+            out, "%-9s %s to %-8s  link %" PRIu32 " %s %s  %" PRIu64 " frame%s",
+            i == 0 ? "links" : "", up, down, link->link, printable(feed, link->connect.feed),
+            printable(address, link->connect.address), link->frames, plural(link->frames));
         if (link->down_ns != NB_TIME_UNDEF)
             nb__text_printf(out, "; %s%s", link->gap.is_rest ? "rest: " : "down: ",
                             printable(reason, link->gap.reason));
@@ -156,9 +164,10 @@ void nb__info_print(const nb__info *info, nb__text *out)
         nb__text_printf(out, "%" PRIu64 " rows are not listed\n", info->left_out);
     if (info->damages > 0)
         nb__text_printf(out,
-                        "damage    %" PRIu64 " places were passed over; `nightbook journal verify` "
-                        "names them\n",
-                        info->damages);
+                        "damage    %" PRIu64
+                        " place%s passed over; `nightbook journal verify` names "
+                        "what it is\n",
+                        info->damages, plural(info->damages));
 }
 
 /* ---- for programs ---- */
