@@ -17,7 +17,7 @@
 #define TOP 14
 #define RATE_HEIGHT 180
 #define ROW 13
-#define KEYS_PICTURED 150
+#define KEYS_PICTURED 80
 #define LABELS_MOST 14
 
 typedef struct plot {
@@ -99,16 +99,17 @@ static void gaps(const plot *p, int bottom)
     }
 }
 
-/* 1, 2 or 5 with zeros, not below `value`. */
+/* A round number, not below `value`. */
 static uint64_t round_up(uint64_t value)
 {
+    static const uint64_t rounds[] = {1, 2, 4, 6, 8, 10};
     uint64_t step = 1;
+    size_t i = 0;
     while (step * 10 < value)
         step *= 10;
-    return value <= step       ? step
-           : value <= 2 * step ? 2 * step
-           : value <= 5 * step ? 5 * step
-                               : 10 * step;
+    while (rounds[i] * step < value)
+        i++;
+    return rounds[i] * step;
 }
 
 void nightly_picture_rate(const nb__nightly *n, nb__text *out)
@@ -126,8 +127,8 @@ void nightly_picture_rate(const nb__nightly *n, nb__text *out)
     hours(&p, bottom);
     for (int i = 0; i <= 4; i++) {
         int y = bottom - i * RATE_HEIGHT / 4;
-        if (top % 4 != 0 && i % 2 != 0 && top < 4)
-            continue;
+        if (top * (uint64_t)i % 4 != 0)
+            continue; /* a whole number of frames only */
         nb__text_printf(out,
                         "<path class=\"grid\" d=\"M%d %dH%d\"/><text class=\"axis\" x=\"%d\" "
                         "y=\"%d\" text-anchor=\"end\">%" PRIu64 "</text>\n",

@@ -158,8 +158,13 @@ static void tile(nb__text *out, bool is_bad, const char *value, const char *name
 
 static void count_tile(nb__text *out, bool is_bad, uint64_t count, const char *name)
 {
-    char value[24];
-    snprintf(value, sizeof value, "%" PRIu64, count);
+    char digits[24], value[32];
+    size_t size = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, count), at = 0;
+    for (size_t i = 0; i <= size; i++) { /* 8,000,011; the NUL too */
+        if (i > 0 && i < size && (size - i) % 3 == 0)
+            value[at++] = ',';
+        value[at++] = digits[i];
+    }
     tile(out, is_bad, value, name);
 }
 
