@@ -307,6 +307,7 @@ static void a_gap_drops_who_asked_and_waits_until_they_are_back(void **state)
     turn(&d, 5);
     assert_false(again.is_closed);
     hang_up(&plain);
+    hang_up(&asks);
     hang_up(&again);
     desk_close(&d);
 }
@@ -325,6 +326,7 @@ static void gaps_for_all(void **state)
     play_mark(&d, NB__MARK_LINK_UP, false);
     UNTIL(&d, c.is_closed);
     assert_int_equal(gate(&d), NB__GATE_OPEN); /* it had subscribed to nothing */
+    hang_up(&c);
     desk_close(&d);
 }
 

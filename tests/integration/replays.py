@@ -104,7 +104,7 @@ _recorded = {}
 def quiet_night():
     """About 300 frames a second, some seconds over midnight."""
     if "quiet" not in _recorded:
-        _recorded["quiet"] = record("quiet", 4.5, "--rate", "300")
+        _recorded["quiet"] = record("quiet", 4, "--rate", "300")
     return path_of("quiet"), _recorded["quiet"]
 
 
