@@ -94,7 +94,9 @@ static nb_err run(nb__serve *s, nb_error *error)
     nb__timer_set(s->loop, &s->timer, nb__clock_mono_ns() + READY_WAIT_NS);
     say_calendar(s);
     nb__serve_replay_begin(s);
+    nb__serve_report_begin(s);
     nb_err err = nb__loop_run(s->loop);
+    nb__serve_report_end(s);
     nb__serve_replay_end(s);
     return err == NB_OK ? NB_OK : nb__fail(error, err, 0, "the event loop failed");
 }

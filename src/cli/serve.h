@@ -8,6 +8,8 @@
 #include "notify.h"
 #include "sim/sim.h"
 
+typedef struct nb__serve_report nb__serve_report;
+
 /** One running server; everything in one loop. */
 typedef struct nb__serve {
     nb__settings *settings; /**< its texts outlive the rooms */
@@ -24,6 +26,7 @@ typedef struct nb__serve {
     bool is_ready;
     nb__hook hook;
     nb__timer timer;
+    struct nb__serve_report *report; /**< NULL: nothing is recorded (serve_report.c) */
     /* of a replay (serve_replay.c) */
     char replay_path[NB__STORE_PATH_MAX];
     nb__timer progress;
@@ -50,6 +53,12 @@ void nb__serve_say_ready(nb__serve *serve);
 /** From the settings to the end, which frees them. `command` for messages. @return the exit code.
  */
 int nb__serve_live(nb__serve *serve, const char *command);
+
+/* ---- the report at a night's end (serve_report.c) ---- */
+/** A notice of the plant: to the user's program; the end of a night begins its report first. */
+void nb__serve_tell(void *serve, const nb__notice *notice);
+void nb__serve_report_begin(nb__serve *serve); /**< nothing when nothing is recorded */
+void nb__serve_report_end(nb__serve *serve);   /**< one that is under way is given up */
 
 /* ---- of a replay (serve_replay.c) ---- */
 /** @retval NB_E_NOT_FOUND  No such night. */

@@ -236,7 +236,7 @@ nb_err nb__serve_open_plant(nb__serve *s, bool keeps_records, nb_error *error)
     if (err == NB_OK)
         err = nb__plant_open(s->loop, &config, &s->plant, error);
     if (err == NB_OK)
-        nb__plant_on_notice(s->plant, nb__notify_tell, &s->notify);
+        nb__plant_on_notice(s->plant, nb__serve_tell, s);
     return err;
 }
 

@@ -447,6 +447,11 @@ void nb__nightly_damage(nb__nightly *n, const char *words)
         keep_words(n->damages[n->damage_count++], WORDS_MAX, words);
 }
 
+uint64_t nb__nightly_damages(const nb__nightly *n)
+{
+    return n->damage_count + n->damages_other;
+}
+
 void nb__nightly_set_disk(nb__nightly *n, const nb__nightly_disk *disk)
 {
     n->disk = *disk;

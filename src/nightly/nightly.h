@@ -58,6 +58,7 @@ void nb__nightly_end(nb__nightly *nightly);
 /** Of the session that the lines tell of; without any, of the directory. NB_DATE_UNDEF: not known.
  */
 int nb__nightly_trade_date(const nb__nightly *nightly);
+uint64_t nb__nightly_damages(const nb__nightly *nightly); /**< parts that were passed over */
 /** Whether a frame came. */
 bool nb__nightly_has_frames(const nb__nightly *nightly);
 /** One JSON object, versioned. */
