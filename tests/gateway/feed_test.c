@@ -428,8 +428,8 @@ static void a_loss_is_noticed_without_any_event(void **state)
     desk_open(&d);
     d.config.on_loss_ns = 50 * NB__NS_PER_MS;
     down_for(&d, NB__NS_PER_MS, "nothing answers");
+    int64_t begin_ns = nb__loop_mono_ns(d.loop); /* timers count from it, however long that takes */
     desk_listen(&d);
-    int64_t begin_ns = nb__clock_mono_ns();
     nb__loop_turn(d.loop, 10000);
     int64_t waited_ns = nb__clock_mono_ns() - begin_ns;
     assert_true(waited_ns >= 40 * NB__NS_PER_MS && waited_ns < 5 * NB__NS_PER_S);
