@@ -59,6 +59,7 @@ static void segments_that_are_over_are_packed_meanwhile(void **state_)
     uint64_t segments = counters(&r).segments;
     assert_true(segments > 4);
     TURN_UNTIL(&r, counters(&r).packed == segments - 1);
+    assert_int_equal(counters(&r).pack_failures, 0);
     assert_int_equal(count_kind(&r, true), segments - 1);
     assert_int_equal(count_kind(&r, false), 1); /* the open one */
     send_frame(&r, 0);

@@ -252,7 +252,7 @@ typedef struct found {
     nb__journal_start start;
     uint32_t link; /* of the last frame */
     bool is_stopped;
-    char stop[64];
+    char stop[64], other[64]; /* payloads of the last; the other's own bytes */
     uint64_t damages;
 } found;
 
@@ -304,6 +304,8 @@ static inline void see_line(found *f, const nb__journal_line *line)
         break;
     default:
         f->others++;
+        assert_true(line->payload.size_bytes < sizeof f->other);
+        f->other[nb__journal_unescape(line->payload, f->other)] = '\0';
         break;
     }
 }

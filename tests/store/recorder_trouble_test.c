@@ -186,6 +186,7 @@ static void a_file_that_cannot_grow_is_followed_by_another(void **state_)
         assert_all_but_lost(&r, &f, 0);
         assert_int_equal(f.number_count, 6);
         assert_int_equal(f.others, 1);
+        assert_string_equal(f.other, "a\\b\n\x01");
         assert_int_equal(f.disks, 1);
         assert_int_equal(f.lost_lines, 0);
         rig_fini(&r);
