@@ -7,6 +7,7 @@
  */
 #include "cli/cli.h"
 #include "export/export.h"
+#include "journal_command.h"
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,8 @@ typedef struct exporter {
     bool is_terminal, has_bar;
     int64_t begin_mono_ns, told_mono_ns, reading_mono_ns;
     bool was_survey;
+    const char *dir; /* --dir: where nights are named */
+    char path[NB__STORE_PATH_MAX];
 } exporter;
 
 /* ---- the end by a signal: what is there of OUT is removed ---- */
@@ -120,8 +123,10 @@ static void say_counts(const exporter *e, const nb__export_counters *c)
 /* ---- what was asked for ---- */
 
 static const char help_text[] =
-    "Writes what a recording holds (a journal, a night's directory or one segment) into a file of "
-    "another format.\n"
+    "Writes what a recording holds into a file of another format. PATH is a journal, a night's "
+    "directory or one\n"
+    "segment; or in the journal a night by its trade date (2026-11-23), a segment by its name, or "
+    "`last`.\n"
     "OUT appears whole or not at all, and nothing is overwritten without --force. A name that ends "
     "in .zst is\n"
     "compressed (csv, jsonl, dbn); `-o -` is stdout (csv, jsonl). Without --to, OUT's ending tells "
@@ -142,9 +147,9 @@ static const char help_text[] =
     "system refused: a\n"
     "full disk; 128 + signal when interrupted. More: docs/export.md.\n"
     "\n"
-    "  nightbook export ~/nights/20261123 --to parquet -o night.parquet\n"
-    "  nightbook export ~/nights/20261123 -o night.jsonl.zst --codes B01612745,C01612745\n"
-    "  nightbook export ~/nights/20261123 --to csv -o - --from 23:10 --until 23:20 | head\n"
+    "  nightbook export last -o night.parquet\n"
+    "  nightbook export 2026-11-23 -o night.jsonl.zst --codes B01612745,C01612745\n"
+    "  nightbook export last --to csv -o - --from 23:10 --until 23:20 | head\n"
     "  nightbook export ~/nights/20261123 --to dbn -o night.dbn.zst --tr H0EUASP0\n";
 
 static bool is_time(const char *word)
@@ -196,11 +201,21 @@ static const nb__export_format *format_of(const char *out)
     return dot != NULL ? nb__export_format_find(dot + 1) : NULL;
 }
 
+/* A path, or a night or segment by its name, as `nightbook journal` takes them. */
+static nb_err find_recording(exporter *e, const char *operand, nb_error *error)
+{
+    char journal[NB__STORE_PATH_MAX];
+    e->how.path = e->path;
+    if (nb__journal_default(e->dir, journal, error) != NB_OK)
+        snprintf(journal, sizeof journal, "."); /* without a home only a path can be meant */
+    return nb__journal_place(journal, operand, e->path, error);
+}
+
 static nb_err check(exporter *e, const nb__option_list *to, size_t operand_count, nb_error *error)
 {
     if (operand_count == 0)
         return nb__fail(error, NB_E_ARGUMENT, 0,
-                        "which recording? A journal, a night's directory or a segment is expected");
+                        "which recording? A path, a night (2026-11-23) or `last` is expected");
     if (e->how.out == NULL)
         return nb__fail(error, NB_E_ARGUMENT, 0, "-o FILE is missing: where the export goes");
     if (read_to(to, e, error) != NB_OK)
@@ -270,6 +285,8 @@ int nb__command_export(int argc, char **argv)
          0},
         {"until", "TIME", "before this time", NB__OPTION_STRING, &until, 0, 0},
         {"force", NULL, "replace FILE when it is there", NB__OPTION_FLAG, &e.how.is_forced, 0, 0},
+        {"dir", "DIR", "the journal in which nights are named (default: where serve records)",
+         NB__OPTION_STRING, &e.dir, 0, 0},
         {"duckdb", "FILE", "DuckDB's library for parquet (default: the usual places)",
          NB__OPTION_STRING, &e.how.duckdb, 0, 0},
         {NULL, NULL, NULL, NB__OPTION_FLAG, NULL, 0, 0}};
@@ -284,9 +301,9 @@ int nb__command_export(int argc, char **argv)
     e.how.from = nb__span(from);
     e.how.until = nb__span(until);
     e.how.self = &e;
-    if (check(&e, &to, operand_count, &error) != NB_OK)
+    if (check(&e, &to, operand_count, &error) != NB_OK ||
+        find_recording(&e, operands[0], &error) != NB_OK)
         return nb__command_failed("export", &error);
-    e.how.path = operands[0];
     e.is_terminal = isatty(STDERR_FILENO);
     e.begin_mono_ns = e.reading_mono_ns = nb__clock_mono_ns();
     watch_signals();

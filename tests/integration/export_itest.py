@@ -355,6 +355,17 @@ def test_codes_trs_and_times_choose():
         assert numbers(lines(NIGHT.to("w.jsonl"))) == numbers(within(nightmaker.EVENING_NS + begin, nightmaker.EVENING_NS + end))
 
 
+def test_a_night_is_found_by_its_name():
+    for number, name in enumerate(("last", "2026-11-23", "20261123", "20261123-000001")):
+        export(name, "--dir", NIGHT.path, "-o", NIGHT.to(f"n{number}.jsonl"), expect=65)
+        assert open(NIGHT.to(f"n{number}.jsonl"), "rb").read() == open(NIGHT.to("all.jsonl"), "rb").read()
+    home = {**os.environ, "XDG_DATA_HOME": NIGHT.folder.name}
+    os.makedirs(os.path.join(NIGHT.folder.name, "nightbook"))
+    os.symlink(NIGHT.path, os.path.join(NIGHT.folder.name, "nightbook", "journal"))
+    export("last", "-o", NIGHT.to("home.jsonl"), expect=65, env=home)
+    assert b"2026-11-24" in export("2026-11-24", "--dir", NIGHT.path, "-o", NIGHT.to("no.csv"), expect=64).stderr
+
+
 def test_nothing_to_export_makes_no_file():
     for to in ("jsonl", "dbn", "npz"):
         done = export(NIGHT.path, "--to", to, "-o", NIGHT.to("none"), "--codes", "B99999999", expect=64)
@@ -487,7 +498,7 @@ def interrupted(folder, to, out, how):
 
 def test_killed_in_the_middle():
     with tempfile.TemporaryDirectory() as folder:
-        big_recording(folder, 30000)
+        big_recording(folder, 12000)
         for to, name, how in (("jsonl", "a.jsonl", signal.SIGINT), ("jsonl", "b.jsonl", signal.SIGKILL), ("csv", "c.csv", signal.SIGHUP),
                               ("dbn", "d.dbn.zst", signal.SIGTERM), ("npz", "e.npz", signal.SIGINT), ("npz", "f.npz", signal.SIGKILL)):
             out = os.path.join(folder, name)
@@ -506,7 +517,7 @@ def test_killed_in_the_middle():
                 assert process.returncode == 128 + how and b"interrupted" in words and parts == [], (process.returncode, words, parts)
         # and when it is left alone, it is all there
         export(folder, "-o", f"{folder}/whole.jsonl")
-        assert sum(1 for _ in open(f"{folder}/whole.jsonl", encoding="utf-8")) == 30000
+        assert sum(1 for _ in open(f"{folder}/whole.jsonl", encoding="utf-8")) == 12000
 
 
 def test_damage_is_told_and_the_rest_exported():
