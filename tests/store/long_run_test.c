@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_FRAMES 65536 /* made once and sent again and again: what is measured is the recorder  \
-                           */
+#define KEPT_FRAMES                                                                                \
+    65536 /* made once and sent again and again: what is measured is the recorder                  \
+           */
 #define FRAMES_A_TURN 1000
 #define UNPACKED_MAX 6 /* segments: packing is slower than writing, and the disk is finite */
 

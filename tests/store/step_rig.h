@@ -2,8 +2,8 @@
 /**
  * To end at any step: the program's own write(), fsync(), fdatasync(), rename() and remove() stand
  * before libc's, and the n-th call of any of them kills the process (before, in the middle of, or
- * after it), or fails. The product knows nothing of it. What is synced needs no disk here: a process
- * that is killed loses nothing that the kernel has.
+ * after it), or fails. The product knows nothing of it. What is synced needs no disk here: a
+ * process that is killed loses nothing that the kernel has.
  */
 #ifndef NB_TEST_STEP_RIG_H
 #define NB_TEST_STEP_RIG_H
