@@ -337,7 +337,7 @@ static inline void see_segment(found *f, const char *path, const char *name)
         assert_int_equal(f->start.after.size_bytes, f->last.size_bytes);
         assert_int_equal(f->start.after.xxh3, f->last.xxh3);
     }
-    snprintf(f->last.segment, sizeof f->last.segment, "%s", name);
+    snprintf(f->last.segment, sizeof f->last.segment, "%.23s", name);
     f->last.size_bytes = text.size_bytes;
     f->last.xxh3 = XXH3_64bits(text.data, text.size_bytes);
     f->segments++;
