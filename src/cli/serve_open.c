@@ -159,10 +159,18 @@ static void fill_live(const nb__serve *s, size_t index, nb__live_config *live,
         .state_directory = nb__settings_text(s->settings, "state-dir"),
     };
     feed->name = appkey->name;
-    /* what stands at another address says itself what it is; until then nobody knows */
-    feed->kind = c->is_builtin ? NB__FEED_LIVE : NB__FEED_OTHER;
     feed->session.custtype = appkey->custtype;
     feed->live = live;
+}
+
+/* As far as it is known before the feed speaks: what stands at another address than KIS's says
+ * itself what it is. */
+static nb__feed_kind kind_of(const nb__configuration *c)
+{
+    return c->feed == NB__CHOICE_SIM      ? NB__FEED_SIM
+           : c->feed == NB__CHOICE_REPLAY ? NB__FEED_REPLAY
+           : c->is_builtin                ? NB__FEED_LIVE
+                                          : NB__FEED_OTHER;
 }
 
 static nb__recorder_config recorder_of(const nb__serve *s)
@@ -208,16 +216,13 @@ nb_err nb__serve_open_plant(nb__serve *s, bool keeps_records, nb_error *error)
     nb_err err = c->feed == NB__CHOICE_SIM ? open_sim(s, &c->link, error) : NB_OK;
     for (uint32_t i = 0; i < config.feed_count; i++) {
         feeds[i] =
-            (nb__feed_config){.address = c->link,
-                              .kind = c->feed == NB__CHOICE_SIM ? NB__FEED_SIM : NB__FEED_OTHER,
-                              .session = session_of(s)};
+            (nb__feed_config){.address = c->link, .kind = kind_of(c), .session = session_of(s)};
         nb__random_bytes(&feeds[i].session.seed, sizeof feeds[i].session.seed);
         if (is_kis)
             fill_live(s, i, &lives[i], &feeds[i]);
     }
     if (c->feed == NB__CHOICE_REPLAY) {
         err = nb__serve_replay_config(s, &replay, error);
-        feeds[0].kind = NB__FEED_REPLAY;
         feeds[0].session = nb__replay_session_config(config.topics_max);
         feeds[0].replay = &replay;
         config.master_directory = kept_masters(s);
@@ -232,7 +237,7 @@ nb_err nb__serve_open_plant(nb__serve *s, bool keeps_records, nb_error *error)
         return nb__fail(error, NB_E_CONFIG, 0,
                         "HOME is not set: name places with state_dir, master_dir and journal");
     config.recorder = keeps_records && c->journal != NULL ? &recorder : NULL;
-    config.recorder_kind = feeds[0].kind;
+    config.recorder_kind = kind_of(c);
     if (err == NB_OK)
         err = nb__plant_open(s->loop, &config, &s->plant, error);
     if (err == NB_OK)
