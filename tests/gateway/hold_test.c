@@ -67,6 +67,23 @@ static int call_deaf(const desk *d, const char *path, const char *tr_id, const c
     return fd;
 }
 
+static void ask_more(int fd, const char *tr_id, int keys)
+{
+    const uint8_t mask[4] = {1, 2, 3, 4};
+    nb__text text = {0}, frames = {0};
+    for (int i = 0; i < keys; i++) {
+        nb__text_clear(&text);
+        nb__text_printf(&text,
+                        "{\"header\":{\"custtype\":\"P\",\"tr_type\":\"1\"},\"body\":{"
+                        "\"input\":{\"tr_id\":\"%s\",\"tr_key\":\"K%d\"}}}",
+                        tr_id, i);
+        nb__ws_frame_append(&frames, NB__WS_TEXT, nb__text_view(&text), mask);
+    }
+    assert_int_equal(write(fd, frames.data, frames.size_bytes), (ssize_t)frames.size_bytes);
+    nb__text_fini(&text);
+    nb__text_fini(&frames);
+}
+
 /* Until the gate closes, `most` frames at most. @return how many it took. */
 static int fill(desk *d, const char *head, int most)
 {
@@ -179,6 +196,36 @@ static void the_slowest_sets_the_pace_and_loses_nothing(void **state)
     assert_true(got > (size_t)sent * FRAME_BYTES); /* all, and what stands around them */
     assert_int_equal(nb__gateway_count(d.gateway)->deliveries, (uint64_t)sent + 1);
     nb__text_fini(&answer);
+    close(fd);
+    desk_close(&d);
+}
+
+/* A frame of a hundred keys is a hundred messages for one client: more than may wait at all. */
+static void one_frame_may_be_more_than_a_list(void **state)
+{
+    (void)state;
+    desk d;
+    nb__text frame = {0};
+    open_replay(&d);
+    d.config.replay_wait = 0;
+    desk_listen(&d);
+    int fd = call_deaf(&d, "/", "XTR", "K100");
+    ask_more(fd, "XTR", 100);
+    UNTIL(&d, nb__gateway_count(d.gateway)->subscriptions == 101);
+    nb__text_string(&frame, "0|XTR|100|");
+    for (int i = 0; i < 100; i++)
+        nb__text_printf(&frame, "%sK%d^%0300d", i > 0 ? "^" : "", i, 0);
+    int frames = 0;
+    for (; frames < 1000 && gate(&d) == NB__GATE_OPEN; frames++) {
+        stub_frame(d.plant, frame.data, NOON_NS);
+        turn(&d, 20);
+    }
+    assert_true(frames < 1000);
+    assert_int_equal(nb__gateway_count(d.gateway)->slow_closed, 0);
+    drain(&d, fd);
+    assert_int_equal(gate(&d), NB__GATE_OPEN);
+    assert_int_equal(nb__gateway_count(d.gateway)->deliveries, 101 + 100 * (uint64_t)frames);
+    nb__text_fini(&frame);
     close(fd);
     desk_close(&d);
 }
@@ -532,6 +579,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_when_all_are_there_and_done_with_asking),
         cmocka_unit_test(the_slowest_sets_the_pace_and_loses_nothing),
+        cmocka_unit_test(one_frame_may_be_more_than_a_list),
         cmocka_unit_test(a_star_client_holds_it_by_the_ring),
         cmocka_unit_test(who_chose_conflation_holds_nobody),
         cmocka_unit_test(nobody_is_closed_for_being_silent),

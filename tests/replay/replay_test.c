@@ -383,9 +383,9 @@ static void gaps_and_links_of_a_run_that_ended_without_a_word(void **state)
     /* killed, and another one began */
     memcpy(t->run, "00000000000000b2", sizeof t->run);
     tape_start(t);
-    tape_connect(t, 1);
-    tape_frame(t, 1, "0|T|001|d");
-    tape_gap(t, 1, "nightbook ends", true);
+    tape_connect(t, 7);
+    tape_frame(t, 7, "0|T|001|d");
+    tape_gap(t, 7, "nightbook ends", true);
     tape_end(t);
     open_at(r, &(nb__replay_config){.speed = INFINITY});
     gives_kind(r, NB__REPLAY_UP);
