@@ -143,7 +143,8 @@ struct nb__recorder {
     int night; /* 0: none yet */
     int64_t minute_begin_ns, minute_end_ns;
     int cared_night;    /* for which it was last looked whether nights must go */
-    int numbered_night; /* `number` is the highest of it */
+    int numbered_night; /* which was looked through for numbers; 0: none */
+    int number_night;   /* of `number`, the highest there */
     uint32_t number;
 
     /* clocks */

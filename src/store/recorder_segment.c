@@ -67,7 +67,9 @@ static nb_err follow_numbers(nb__recorder *r, const char *directory, nb_error *e
     nb_err err = nb__disk_list(directory, see_number, &h, error);
     if (err != NB_OK)
         return err;
-    r->numbered_night = r->night;
+    if (r->number_night == r->night && r->number > h.number)
+        h.number = r->number; /* of ours that was removed: its name is in marks */
+    r->numbered_night = r->number_night = r->night;
     r->number = h.number;
     return NB_OK;
 }

@@ -30,6 +30,8 @@ static const char *remedy(int reason)
         return "this user's quota is spent: make room, or have it raised";
     case EFBIG:
         return "a file may not grow so large here: raise `ulimit -f`";
+    case ENOENT:
+        return "leave it where it is while nightbook records";
     case EROFS:
         return "the file system is read-only: dmesg says why; mount -o remount,rw";
     case EACCES:
@@ -293,7 +295,7 @@ void recorder_segment_gone(nb__recorder *r)
     r->sheet->is_gone = true;
     recorder_segment_drop(r);
     recorder_untake(r);
-    recorder_trouble_enter(r, 0, words);
+    recorder_trouble_enter(r, ENOENT, words);
     trouble *t = &r->trouble;
     t->hole_ns = since_ns;
     t->has_lost = true;
@@ -301,7 +303,7 @@ void recorder_segment_gone(nb__recorder *r)
     t->lost_bytes += lost.bytes;
     r->counters.lost_lines += lost.lines;
     r->counters.lost_bytes += lost.bytes;
-    go_on(r, 0, nb__text_view(&rest));
+    go_on(r, ENOENT, nb__text_view(&rest));
     nb__text_fini(&rest);
 }
 

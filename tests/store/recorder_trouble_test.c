@@ -450,7 +450,7 @@ static void a_removed_directory_is_made_again(void **state_)
         look(&r, &f);
         assert_int_equal(f.segments, 1);
         assert_string_equal(f.start.after.segment, "20261123-000001");
-        assert_string_equal(f.start.segment, "20261123-000001");
+        assert_string_equal(f.start.segment, "20261123-000002");
         assert_int_equal(f.disks, 1);
         assert_in_range(f.lost_lines, 5, 9);
         assert_true(f.disk.since_ns <= seen_ns + 30 * NB__NS_PER_MS);
