@@ -424,8 +424,9 @@ static nb__text newer(const char *version, bool has_sum)
 static void test_a_newer_format(void **state)
 {
     (void)state;
-    static const char *const versions[] = {"99.0.0",    NB_VERSION ".1", "next",
-                                           "0.1.0-dev", NB_VERSION,      "0.0.9"};
+    static const char later[] = NB_VERSION ".1";
+    static const char *const versions[] = {"99.0.0",    later,      "next",
+                                           "0.1.0-dev", NB_VERSION, "0.0.9"};
     for (size_t i = 0; i < NB__COUNT_OF(versions); i++) {
         for (int has_sum = 0; has_sum < 2; has_sum++) {
             nb__text text = newer(versions[i], has_sum);
@@ -541,6 +542,9 @@ static void test_an_endless_line(void **state)
         for (int i = 0; i < 60; i++)
             feed(&f, (nb_span){block, sizeof block});
         if (has_rest) {
+            feed(&f, NB__SPAN("\nbad\n1795424400123456790 1 frame good\n"));
+            for (int i = 0; i < 30; i++)
+                feed(&f, (nb_span){block, sizeof block});
             feed(&f, NB__SPAN("\n"));
             feed(&f, (nb_span){made.bytes.data + made.span_ends[0],
                                made.span_ends[1] - made.span_ends[0]});
@@ -550,6 +554,7 @@ static void test_an_endless_line(void **state)
             uint64_t damaged = f.offset - (made.span_ends[1] - made.span_ends[0]);
             expect_one(&f.out, NB__DAMAGE_SPAN, made.span_ends[0], damaged - made.span_ends[0]);
             assert_int_equal(f.out.findings.proved_bytes, made.bytes.size_bytes);
+            assert_int_equal(f.out.findings.frames, made.frames);
         } else {
             expect_one(&f.out, NB__DAMAGE_TORN, begin, f.offset - begin);
             assert_int_equal(f.out.findings.frames, 2 + 1);
@@ -562,12 +567,13 @@ static void test_an_endless_line(void **state)
 static void test_no_sum_for_long(void **state)
 {
     (void)state;
+    static const char head[] = "1795424400123456790 1 frame ";
     static char line[1001], block[1 << 20];
     memset(line, 'y', sizeof line);
-    memcpy(line, "1795424400123456790 1 frame ", 28);
-    line[1000] = '\n';
     memset(block, 'x', sizeof block);
-    memcpy(block, "1795424400123456790 1 frame ", 28);
+    for (size_t i = 0; head[i] != '\0'; i++)
+        line[i] = block[i] = head[i];
+    line[1000] = '\n';
     feeder f;
     feeder_open(&f);
     feed(&f, NB__SPAN("1795424400123456789 0 start {\"format\":1,\"version\":\"0.1.0\",\"host\":"
@@ -641,6 +647,40 @@ static void test_full_spans(void **state)
     nb__journal_writer_free(writer);
 }
 
+/* A night of frames written and checked as it goes: 100 million with NB_LONG. */
+static void test_a_long_night(void **state)
+{
+    (void)state;
+    const char *is_long = getenv("NB_LONG");
+    uint64_t count = is_long != NULL && is_long[0] != '\0' ? UINT64_C(100000000) : 20000;
+    nb__journal_writer *writer = nb__journal_writer_new();
+    char frame[250];
+    for (size_t i = 0; i < sizeof frame; i++)
+        frame[i] = "0|H0EUASP0|001|B01612A46^180002^8.34^8.35"[i % 41];
+    feeder f;
+    feeder_open(&f);
+    nb__journal_writer_line(writer, 1, 0, NB__JOURNAL_REPAIR, NB__SPAN("{}"));
+    for (uint64_t i = 0; i < count; i++) {
+        frame[20 + i % 200] = (char)('0' + i % 10);
+        nb__journal_writer_line(writer, SEGMENT_NS + (int64_t)(i / 4), 1, NB__JOURNAL_FRAME,
+                                (nb_span){frame, sizeof frame});
+        if (i % 1000 == 999) {
+            feed(&f, nb__journal_writer_pending(writer));
+            nb__journal_writer_took(writer);
+        }
+    }
+    nb__journal_writer_sum(writer, SEGMENT_NS);
+    feed(&f, nb__journal_writer_pending(writer));
+    nb__journal_writer_took(writer);
+    feeder_close(&f);
+    assert_int_equal(f.out.count, 0);
+    assert_int_equal(f.out.findings.frames, count);
+    assert_int_equal(f.out.findings.frame_bytes, count * sizeof frame);
+    assert_int_equal(f.out.findings.proved_bytes, nb__journal_writer_size(writer));
+    assert_int_equal(f.out.findings.xxh3, nb__journal_writer_xxh3(writer));
+    nb__journal_writer_free(writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -660,6 +700,7 @@ int main(void)
         cmocka_unit_test(test_no_sum_for_long),
         cmocka_unit_test(test_many_bad_lines),
         cmocka_unit_test(test_full_spans),
+        cmocka_unit_test(test_a_long_night),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,14 +202,14 @@ static void test_long_words_are_cut_whole(void **state)
 {
     (void)state;
     nb__text text = {0};
-    nb__text_string(&text, "{\"is_rest\":true,\"reason\":\"");
+    nb__text_string(&text, "{\"is_rest\":true,\"reason\":\"x");
     for (int i = 0; i < 100; i++)
         nb__text_string(&text, "\xEA\xB0\x80");
     nb__text_string(&text, "\"}");
     nb__journal_gap gap;
     assert_int_equal(nb__journal_gap_parse(nb__text_view(&text), &gap, NULL), NB_OK);
-    assert_int_equal(strlen(gap.reason), 255);
-    assert_int_equal(nb__utf8_valid_prefix(nb__span(gap.reason)), 255);
+    assert_int_equal(strlen(gap.reason), 253);
+    assert_int_equal(nb__utf8_valid_prefix(nb__span(gap.reason)), 253);
     nb__text_fini(&text);
 }
 
