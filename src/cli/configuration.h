@@ -31,6 +31,7 @@ typedef struct nb__configuration {
     const nb__appkey *appkeys;
     size_t appkey_count; /**< 0 unless KIS */
     const char *journal; /**< NULL: nothing is recorded */
+    uint64_t keep_bytes; /**< of it; 0: all */
     const char *replay;  /**< REPLAY: what stands behind `replay:` */
 } nb__configuration;
 

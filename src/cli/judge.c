@@ -2,6 +2,7 @@
 /* What was read, judged: addresses, pins, windows, and whether it is enough for the feed. `serve`
  * and `config` come through here, so that one says what the other does. */
 #include "configuration.h"
+#include "journal_command.h"
 #include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
@@ -204,6 +205,10 @@ static nb_err judge_on_loss(const nb__settings *settings, nb__configuration *out
 static nb_err judge_journal(const nb__settings *settings, nb__configuration *out, nb_error *error)
 {
     const char *directory = nb__settings_text(settings, "journal");
+    nb_error why = {0};
+    if (nb__journal_size_parse(nb__settings_text(settings, "keep-bytes"), &out->keep_bytes, &why) !=
+        NB_OK)
+        return fail_address(settings, "keep-bytes", error, &why);
     if (directory == NULL || strcmp(directory, NB__JOURNAL_NONE) == 0)
         return NB_OK;
     if (directory[0] == '\0' || strlen(directory) > JOURNAL_PATH_MAX)

@@ -182,7 +182,7 @@ static nb__recorder_config recorder_of(const nb__serve *s)
     config.segment_bytes = nb__settings_number(settings, "segment-size") << 20;
     config.segment_ns = (int64_t)nb__settings_number(settings, "segment-time") * NB__NS_PER_S;
     config.keep_nights = (uint32_t)nb__settings_number(settings, "keep-nights");
-    config.keep_bytes = nb__settings_number(settings, "keep-size") << 30;
+    config.keep_bytes = s->configuration.keep_bytes;
     config.pack_level = (int)nb__settings_number(settings, "pack-level");
     config.is_asked_for = nb__settings_from(settings, "journal") == NB__FROM_FLAG;
     config.calendar = nb__serve_calendar(s);

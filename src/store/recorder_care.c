@@ -366,7 +366,7 @@ static void space_note(nb__recorder *r, uint64_t free_bytes, uint64_t total_byte
              room);
     nb__log(NB__LOG_WARN, "journal",
             "%s\nmake room, or let old nights go: `nightbook journal prune`, or --keep-nights or "
-            "--keep-size",
+            "--keep-bytes",
             words);
     recorder_tell(r, NB__RECORDER_SPACE, words);
 }

@@ -15,7 +15,7 @@ from nb import PROGRAM, Server, run_tests, wait_for
 from rawws import RawWs
 
 APPKEY = f"PSrecording{os.getpid():025d}"
-SETTINGS = ("journal", "journal-sync", "segment-size", "segment-time", "pack-level", "keep-nights", "keep-size")
+SETTINGS = ("journal", "journal-sync", "segment-size", "segment-time", "pack-level", "keep-nights", "keep-bytes")
 
 
 def run(home, *args, within=15):
