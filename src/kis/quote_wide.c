@@ -83,6 +83,7 @@ WIDE static inline bool text_load(text *t, nb_span record)
         return false;
     t->is_long = size > 128;
     t->field_count = 0;
+    t->first_ends = 0;
     t->ends = _mm512_setzero_si512();
     for (int i = 0; i < 4; i++) {
         size_t begin = 64 * (size_t)i;
