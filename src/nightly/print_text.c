@@ -326,7 +326,7 @@ static void latency(const nb__nightly *n, nb__text *out)
 {
     char p50[40], p99[40], p999[40], most[40];
     bool is_known = false;
-    heading(out, "Latency of our own path (from the socket to the last client)");
+    heading(out, "Latency of our own path (how long frames were with us)");
     for (uint32_t i = 0; i < n->part_count; i++) {
         const part_row *part = &n->parts[i];
         if (!part->has_latency)
