@@ -31,7 +31,8 @@
  *     this line up to and with `"xxh3":"`. So each byte of a segment is hashed or is the hash.
  *
  * Valid is what a sum that fits covers. Behind the last sum, whole lines are read and called
- * unproved; a last line without its '\n' is torn and no line. A sum that does not fit makes its
+ * unproved; what is no line there, a mark that is not JSON, and what follows a stop (but a repair)
+ * is damaged; a last line without its '\n' is torn and no line. A sum that does not fit makes its
  * span damaged, and no other: N says where it begins even when the sum before is destroyed.
  *
  * A packed segment
