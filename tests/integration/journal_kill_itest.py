@@ -172,11 +172,19 @@ def begin(directory, seed, *more):
     """Server, listeners, crowd, asker: all under load."""
     rate = "1500" if SANITIZED else "6000"
     server = Server("serve", "--journal", directory, "--rate", rate, "--seed", str(seed), "--keys", "200", *more)
+    try:
+        return server, *clients_of(server)
+    except BaseException:
+        server.process.kill()
+        raise
+
+
+def clients_of(server):
     keys = codes_of(server, 60)
     listeners = [Listener(server, "/", [(BOOK, "*")], is_whole=True), Listener(server, "/+last", [(BOOK, "*")]),
                  Listener(server, "/+tidy", [(BOOK, "*")])]
     listeners += [Listener(server, "/", [(BOOK, key) for key in keys[i * 15:i * 15 + 15]]) for i in range(4)]
-    return server, listeners, Crowd(server, 15 if SANITIZED else 40), Asker(server)
+    return listeners, Crowd(server, 15 if SANITIZED else 40), Asker(server)
 
 
 def kill(server, seconds):
