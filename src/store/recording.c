@@ -141,13 +141,10 @@ static void forget_links(nb__recording *r, const part *p)
     r->links.is_live = part_is_live(r, p);
 }
 
-/* Rows were passed over: the marks of the index before the next one stand for them. @return false:
- * they do not tell, the rows must be read. */
-static bool note_marks(nb__recording *r, const part *p)
+/* Rows were passed over: marks of the index, so many bytes of them, stand for them. */
+static void note_marks(nb__recording *r, const part *p, size_t size_bytes)
 {
-    size_t known_bytes = 0;
-    bool is_certain = marks_before(&p->packed, p->row_index, &known_bytes);
-    const char *at = p->packed.marks, *end = at + known_bytes;
+    const char *at = p->packed.marks, *end = at + size_bytes;
     forget_links(r, p);
     while (at < end) {
         nb__journal_line mark;
@@ -158,23 +155,26 @@ static bool note_marks(nb__recording *r, const part *p)
             nb__journal_links_note(&r->links, &mark);
         at = line_end + 1;
     }
-    return is_certain;
 }
 
+/* Rows that the range does not need are passed over when the index tells whose the lines behind
+ * them are; else one is read that is not needed. */
 static block_step packed_block(nb__recording *r, part *p, nb_error *damage)
 {
-    size_t first = p->row_index;
-    bool had_skipped = r->has_skipped;
+    size_t first = p->row_index, known_bytes = 0;
     while (p->row_index < p->packed.row_count &&
            !row_is_needed(&p->packed.rows[p->row_index], part_is_live(r, p), r->range))
         p->row_index++;
     if (p->row_index == p->packed.row_count)
         return BLOCK_END;
-    r->has_skipped |= p->row_index != first;
-    if (r->has_skipped && p->packed.has_index && !note_marks(r, p) && p->row_index != first) {
-        p->row_index = first; /* step by step then */
-        if (had_skipped)
-            note_marks(r, p);
+    if (p->row_index != first && p->packed.has_index &&
+        !marks_before(&p->packed, p->row_index, &known_bytes))
+        p->row_index = first;
+    else if (p->row_index != first)
+        r->has_skipped = true;
+    if (r->has_skipped && p->packed.has_index) {
+        (void)marks_before(&p->packed, p->row_index, &known_bytes);
+        note_marks(r, p, known_bytes);
     }
     block_step step = part_row(p, &r->block, &r->counters, damage);
     r->has_skipped = step == BLOCK_DAMAGE;

@@ -226,6 +226,77 @@ static void test_clock_set_back(void **state)
     expect_night(NB__FEED_SIM, -7 * NB__NS_PER_S);
 }
 
+/* A link comes up behind a row, at a time that the row's lines also have: the clock was set back in
+ * between. Whose clock the recorder's own lines go by cannot be told from the index then. */
+static void test_marks_whose_time_does_not_tell(void **state)
+{
+    (void)state;
+    rig r;
+    naive *n = calloc(1, sizeof *n);
+    const nb__session_clock clocks[3] = {
+        [1] = {NB__FEED_SIM, at(0), at(0), 1}, [2] = {NB__FEED_SIM, at(6), at(3606), 1}};
+    rig_open(&r, NB__FEED_SIM);
+    rig_begin(&r, at(0));
+    rig_connect(&r, at(0), 1, clocks[1], false);
+    for (int64_t second = 0; second < 30; second++) {
+        int64_t now = at(second < 10 ? second : second - 7);
+        if (second == 13)
+            rig_connect(&r, now, 2, clocks[2], false);
+        for (unsigned i = 0; i < 3; i++)
+            rig_frame(&r, now + (int64_t)i * NB__NS_PER_MS, second < 13 ? 1 : 1 + i % 2, i);
+        rig_sum(&r, now + 10 * NB__NS_PER_MS);
+    }
+    rig_stop(&r, at(24));
+    naive_read(n, &r, clocks);
+    rig_write_packed(&r, 1, nb__text_view(&r.plain), FRAME_BYTES);
+    nb__recording *recording = rig_read(r.journal);
+    for (int64_t from = 0; from < 26; from++)
+        for (int64_t width = 1; width < 4; width++) {
+            expect_range(recording, n, (nb__recording_range){at(from), at(from + width)});
+            expect_range(recording, n,
+                         (nb__recording_range){at(3600 + from), at(3600 + from + width)});
+        }
+    nb__recording_close(recording);
+    naive_fini(n);
+    rig_close(&r);
+}
+
+/* The start of a segment is lost: the links of the one before are not its own. */
+static void test_links_end_with_their_segment(void **state)
+{
+    (void)state;
+    rig r;
+    nb__entry entry;
+    nb_error damage;
+    const nb__session_clock clock = {NB__FEED_SIM, at(0), at(0), 1};
+    rig_open(&r, NB__FEED_SIM);
+    for (int i = 0; i < 2; i++) {
+        rig_begin(&r, at(i));
+        rig_connect(&r, at(i), 1, clock, i > 0);
+        rig_sum(&r, at(i));
+        rig_frame(&r, at(i) + 1, 1, 1);
+        rig_stop(&r, at(i) + 2);
+        if (i == 1)
+            r.plain.data[10] ^= 1;
+        rig_write_plain(&r, r.number, nb__text_view(&r.plain));
+    }
+    nb__recording *recording = rig_read(r.journal);
+    bool is_second = false;
+    for (;;) {
+        nb__recording_step step = nb__recording_next(recording, &entry, &damage);
+        if (step == NB__RECORDING_END)
+            break;
+        is_second |= step == NB__RECORDING_DAMAGE;
+        if (step == NB__RECORDING_LINE && is_second) {
+            assert_null(entry.link);
+            assert_int_equal(entry.session_ns, NB_TIME_UNDEF);
+        }
+    }
+    assert_true(is_second);
+    nb__recording_close(recording);
+    rig_close(&r);
+}
+
 static void test_range_backwards(void **state)
 {
     (void)state;
@@ -277,7 +348,11 @@ static void test_reads_only_what_is_needed(void **state)
     count = nb__recording_count(recording);
     assert_in_range(count.frames_read, 1, 2);
     assert_true(count.plain_bytes <= 2 * 4000);
-    /* where nothing is, nothing is read */
+    /* where nothing is, nothing is read; nor where a segment begins, of what lies before that */
+    assert_int_equal(nb__recording_seek(recording, (nb__recording_range){at(1200), at(1200)}, NULL),
+                     NB_OK);
+    assert_int_equal(nb__recording_next(recording, &entry, NULL), NB__RECORDING_END);
+    assert_int_equal(nb__recording_count(recording).frames_read, count.frames_read);
     assert_int_equal(
         nb__recording_seek(recording, (nb__recording_range){at(9000), NB_TIME_UNDEF}, NULL), NB_OK);
     assert_int_equal(nb__recording_next(recording, &entry, NULL), NB__RECORDING_END);
@@ -480,6 +555,29 @@ static void test_cut_packed_at_every_byte(void **state)
     rig_close(&r);
 }
 
+/* Neither its end nor the head of a frame in its midst: what stands behind is found again. */
+static void test_walk_over_a_lost_frame(void **state)
+{
+    (void)state;
+    rig r;
+    nb__text got = {0};
+    make_small(&r);
+    size_t total = count_lines(nb__text_view(&r.plain));
+    nb__text packed = rig_packed(nb__text_view(&r.plain), 300);
+    char *second = memmem(packed.data + 4, packed.size_bytes - 4, "\x28\xB5\x2F\xFD", 4);
+    assert_non_null(second);
+    memset(second, 0, 4);
+    rig_write(&r, 1, ".zst", (nb_span){packed.data, packed.size_bytes - 20});
+    nb__recording *recording = rig_read(r.night);
+    rig_count count = rig_read_all(recording, &got);
+    assert_int_equal(count.damages, 2); /* the index, the frame */
+    assert_in_range(expect_subset(&got, &r.plain), total - 3, total - 1);
+    nb__recording_close(recording);
+    nb__text_fini(&packed);
+    nb__text_fini(&got);
+    rig_close(&r);
+}
+
 /* Both files are there: a good packed one is read, else the plain one. */
 static void test_both_files(void **state)
 {
@@ -528,11 +626,12 @@ static void test_lost_connect(void **state)
     nb__entry entry;
     nb_error damage = {0};
     make_small(&r);
-    nb__text packed = rig_packed(nb__text_view(&r.plain), 300);
+    nb__text packed = rig_packed(nb__text_view(&r.plain), 450);
     packed.data[40] ^= 1;
     rig_write(&r, 1, ".zst", nb__text_view(&packed));
     nb__recording *recording = rig_read(r.night);
     assert_int_equal(nb__recording_next(recording, &entry, &damage), NB__RECORDING_DAMAGE);
+    assert_in_range(nb__recording_count(recording).frames_total, 2, 8); /* start and connect: one */
     assert_non_null(strstr(damage.detail, "zstd frame 1 of"));
     assert_int_equal(nb__recording_next(recording, &entry, &damage), NB__RECORDING_LINE);
     assert_int_equal(entry.line.link, 1);
@@ -668,6 +767,8 @@ int main(void)
         cmocka_unit_test(test_live),
         cmocka_unit_test(test_simulated),
         cmocka_unit_test(test_clock_set_back),
+        cmocka_unit_test(test_marks_whose_time_does_not_tell),
+        cmocka_unit_test(test_links_end_with_their_segment),
         cmocka_unit_test(test_range_backwards),
         cmocka_unit_test(test_reads_only_what_is_needed),
         cmocka_unit_test(test_torn_at_every_byte),
@@ -675,6 +776,7 @@ int main(void)
         cmocka_unit_test(test_flip_every_byte_of_plain),
         cmocka_unit_test(test_flip_every_byte_of_packed),
         cmocka_unit_test(test_cut_packed_at_every_byte),
+        cmocka_unit_test(test_walk_over_a_lost_frame),
         cmocka_unit_test(test_both_files),
         cmocka_unit_test(test_lost_connect),
         cmocka_unit_test(test_missing_segments),
