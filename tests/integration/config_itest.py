@@ -193,7 +193,7 @@ def test_files_that_others_can_read():
 def test_broken_files_are_refused_with_a_place():
     with Home() as home:
         for text, place, word in (
-                ("feed: kiss\n", "1", "sim, kis or ws://"), ("fede: kis\n", "1:1", "did you mean feed?"),
+                ("feed: kiss\n", "1", "sim, kis, ws://"), ("fede: kis\n", "1:1", "did you mean feed?"),
                 ("feed: kis\nfeed: sim\n", "2:1", "twice"), ("feed: kis\n\thours: night\n", "2:", "YAML"),
                 ("feed: sim\nhours: dusk\n", "2:8", "night|day|both|always"),
                 ("a: &x 1\n", "1:1", "no setting"), ("feed: &x sim\n", "1:7", "anchors"),

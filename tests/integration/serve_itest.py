@@ -120,8 +120,8 @@ def test_the_look_alike_within_misbehaves_when_asked():
 def test_wrong_use_is_told_in_words():
     for args, words in (
             (("--feed", "kis"), "no appkey"),
-            (("--feed", "foo"), "sim, kis or ws://"),
-            (("--feed", "wss://127.0.0.1:1"), "sim, kis or ws://"),
+            (("--feed", "foo"), "sim, kis, ws://"),
+            (("--feed", "wss://127.0.0.1:1"), "sim, kis, ws://"),
             (("--feed", "ws://192.0.2.1:21000"), "in clear"),
             (("--feed", "ws://127.0.0.1:1", "--speed", "3"), "look-alike's"),
             (("--feed", "ws://127.0.0.1:31000"), "--listen 127.0.0.1:31001"),  # its own default place
