@@ -177,7 +177,8 @@ static void the_opt_in_segment(void **state)
         if (is_good != (cases[i].flags != NULL))
             fail_msg("%s", cases[i].path);
         if (!is_good) {
-            assert_non_null(strstr(detail, "known are last, marks, conflate, tidy, gaps and key=KEY"));
+            assert_non_null(
+                strstr(detail, "known are last, marks, conflate, tidy, gaps and key=KEY"));
         } else {
             size_t n = 0;
             if (options.last)
