@@ -255,8 +255,8 @@ void nb__export_reader_tell_missing(const nb__export_reader *reader)
         char words[100];
         snprintf(words, sizeof words, "%s: no record of it in what was read",
                  nb__topics_at(reader->wanted, i)->tr_key);
-        if (!reader->is_seen[i])
-            note(reader, words);
+        if (!reader->is_seen[i] && reader->how->note != NULL) /* what was asked is over by now */
+            reader->how->note(reader->how->self, words);
     }
 }
 
