@@ -132,6 +132,21 @@ static void test_frames_are_whole_lines(void **state)
     nb__text_fini(&packed);
 }
 
+/* Nor is a torn line in a frame with others that it does not fit in. */
+static void test_torn_line_apart(void **state)
+{
+    (void)state;
+    nb__text packed = {0};
+    nb__packed seen = {0};
+    rig_pack(NB__SPAN("1 1 frame a\n2 1 frame torn"), 20, &packed);
+    assert_int_equal(rig_open(nb__text_view(&packed), &seen, NULL), NB_OK);
+    assert_int_equal(seen.row_count, 2);
+    assert_int_equal(seen.rows[0].plain_bytes, 12);
+    assert_int_equal(seen.rows[1].lines, 0);
+    nb__packed_fini(&seen);
+    nb__text_fini(&packed);
+}
+
 static void test_line_without_end(void **state)
 {
     (void)state;
@@ -335,11 +350,12 @@ static void test_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_odd_ends),
-        cmocka_unit_test(test_pieces),           cmocka_unit_test(test_frames_are_whole_lines),
-        cmocka_unit_test(test_line_without_end), cmocka_unit_test(test_index),
-        cmocka_unit_test(test_seek_table_bytes), cmocka_unit_test(test_too_many_marks),
-        cmocka_unit_test(test_levels),           cmocka_unit_test(test_links),
+        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_odd_ends),
+        cmocka_unit_test(test_pieces),          cmocka_unit_test(test_frames_are_whole_lines),
+        cmocka_unit_test(test_torn_line_apart), cmocka_unit_test(test_line_without_end),
+        cmocka_unit_test(test_index),           cmocka_unit_test(test_seek_table_bytes),
+        cmocka_unit_test(test_too_many_marks),  cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,11 @@ static void test_no_frame_of_ours(void **state)
     size_t size = one.size_bytes;
     nb__text_append(&one, unsized.data, unsized.size_bytes);
     assert_int_equal(unpack(nb__text_view(&one), &plain, &error), NB_E_FRAME); /* two */
+    nb__text empty = zstd_frame(0, true);
+    one.size_bytes = size;
+    nb__text_append(&one, empty.data, empty.size_bytes); /* of no bytes of its own */
+    assert_int_equal(unpack(nb__text_view(&one), &plain, &error), NB_E_FRAME);
+    nb__text_fini(&empty);
     assert_int_equal(unpack((nb_span){one.data, size}, &plain, &error), NB_OK);
     assert_int_equal(unpack((nb_span){one.data, size - 1}, &plain, &error), NB_E_FRAME);
     assert_int_equal(plain.size_bytes, 0);

@@ -254,6 +254,43 @@ static void grow(void *self, int count)
     close(fd);
 }
 
+/* The disk gives back other bytes than it was given. */
+static void flip(void *self, int count)
+{
+    const rig *r = self;
+    char path[160], byte;
+    rig_path(r, 1, ".zst.tmp", path);
+    int fd = open(path, O_RDWR);
+    if (fd < 0)
+        return;
+    off_t at = lseek(fd, 0, SEEK_END) - 1 - count % 7 * 40;
+    if (at >= 0 && pread(fd, &byte, 1, at) == 1) {
+        byte ^= 1;
+        assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    }
+    close(fd);
+}
+
+static void test_read_back(void **state)
+{
+    (void)state;
+    rig r;
+    nb__text all;
+    nb_error error;
+    begin(&r, &all);
+    for (int first = 0; first < 7; first++) {
+        steps.also = flip;
+        steps.self = &r;
+        steps.count = first;
+        assert_int_not_equal(pack_words(&r, &error), NB_OK);
+        steps.also = NULL;
+        assert_true(rig_has(&r, 1, ""));
+        assert_false(rig_has(&r, 1, ".zst"));
+        rig_expect_lines(&r, nb__text_view(&all));
+    }
+    end(&r, &all);
+}
+
 /* Written to while it is packed: it is no finished segment, and stays. */
 static void test_still_written_to(void **state)
 {
@@ -326,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_another_packed_one),
         cmocka_unit_test(test_bad_packed_one),
         cmocka_unit_test(test_two_at_once),
+        cmocka_unit_test(test_read_back),
         cmocka_unit_test(test_still_written_to),
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_nothing_there),
