@@ -270,42 +270,19 @@ static void ask_stop(int number)
     stop_asked = true;
 }
 
-/* The newest segment of a journal may be a recorder's own. Its lock is taken for as long as this
- * one is packed. @return false: a recorder has it. */
-static bool lock_newest(const round *r, size_t index, int *lock)
-{
-    const nb__segment *segment = &r->catalogue.segments[index];
-    char journal[NB__STORE_PATH_MAX], path[NB__STORE_PATH_MAX];
-    nb__catalogue whole;
-    nb__disk_entry entry;
-    int size =
-        snprintf(journal, sizeof journal, "%.*s/..", NB__STORE_PATH_MAX - 16, segment->directory);
-    *lock = -1;
-    if (size < 0 || nb__catalogue_read(journal, &whole, NULL) != NB_OK)
-        return true;
-    const nb__segment *last = &whole.segments[whole.count - 1];
-    bool is_newest = last->night == segment->night && last->number == segment->number;
-    nb__catalogue_fini(&whole);
-    snprintf(path, sizeof path, "%.*s/lock", NB__STORE_PATH_MAX - 8, journal);
-    if (!is_newest || nb__disk_stat(path, &entry, NULL) != NB_OK)
-        return true;
-    return nb__disk_lock(path, lock, NULL) == NB_OK;
-}
-
 static void pack_one(round *r, size_t index)
 {
     const nb__segment *segment = &r->catalogue.segments[index];
     uint32_t level = r->command->level > 0 ? r->command->level : DEFAULT_LEVEL;
     char name[NB__JOURNAL_NAME_BYTES], plain[24], packed[24], path[NB__STORE_PATH_MAX];
-    int lock;
     nb__journal_name_print(name, segment->night, segment->number);
-    if (!lock_newest(r, index, &lock)) {
+    nb__segment_path(segment, false, path);
+    if (nb__disk_is_held(path)) {
         nb__text_printf(&r->out, "%s  is being recorded: left as it is\n", name);
         r->left_out++;
         return;
     }
     r->err = nb__pack_segment(segment, (int)level, &stop_asked, &r->error);
-    nb__disk_close(lock);
     if (r->err != NB_OK) {
         (void)nb__fail_in(&r->error, "%s", name);
         return;

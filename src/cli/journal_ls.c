@@ -3,11 +3,8 @@
 #include "journal_command.h"
 #include "stdout.h"
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#define PID_TEXT_MAX 32
 
 typedef struct night {
     const char *directory;
@@ -19,32 +16,15 @@ typedef struct night {
 
 /* ---- what state a night is in ---- */
 
-/* The pid that stands in the recorder's lock file is of a process that lives. The lock itself is
- * left alone: a recorder that starts this moment must get it. */
-static bool has_recorder(const char *directory)
-{
-    char path[NB__STORE_PATH_MAX], text[PID_TEXT_MAX + 1] = "";
-    int fd, size = snprintf(path, sizeof path, "%s/../lock", directory);
-    uint64_t file_bytes, pid;
-    size_t read_bytes = 0;
-    if (size < 0 || (size_t)size >= sizeof path ||
-        nb__disk_open(path, &fd, &file_bytes, NULL) != NB_OK)
-        return false;
-    (void)nb__disk_read_at(fd, 0, text, PID_TEXT_MAX, &read_bytes, NULL);
-    nb__disk_close(fd);
-    const char *at = text + strspn(text, " ");
-    if (!nb__span_to_u64((nb_span){at, strcspn(at, "\n")}, &pid) || pid == 0 || pid > INT32_MAX)
-        return false;
-    return kill((pid_t)pid, 0) == 0;
-}
-
-static const char *state_of(const night *n, bool is_newest)
+static const char *state_of(const night *n, const nb__segment *last)
 {
     if (n->totals.damages > 0)
         return "damaged";
     if (n->totals.is_stopped)
         return "complete";
-    return is_newest && has_recorder(n->directory) ? "recording" : "cut short";
+    char path[NB__STORE_PATH_MAX];
+    nb__segment_path(last, false, path);
+    return nb__disk_is_held(path) ? "recording" : "cut short";
 }
 
 /* ---- output ---- */
@@ -106,7 +86,7 @@ static void print_sum(const nb__recording_totals *sum, size_t nights, const char
 /* ---- the nights ---- */
 
 /* A segment that was named stands for itself. */
-static nb_err look(const char *path, bool is_newest, night *n, nb_error *error)
+static nb_err look(const char *path, const nb__segment *last, night *n, nb_error *error)
 {
     nb__recording *recording;
     nb_err err = nb__recording_open(path, &recording, error);
@@ -114,7 +94,7 @@ static nb_err look(const char *path, bool is_newest, night *n, nb_error *error)
         return err;
     nb__recording_total(recording, &n->totals);
     n->feed = nb__recording_feed_kind(recording);
-    n->state = state_of(n, is_newest);
+    n->state = state_of(n, last);
     nb__recording_close(recording);
     return NB_OK;
 }
@@ -132,11 +112,11 @@ static nb_err list(const nb__journal_command *command, const nb__catalogue *cata
                         "SEGMENTS", "PLAIN", "PACKED", "FIRST", "LAST", "FRAMES", "FEED", "STATE");
     for (size_t i = 0; i < catalogue->count && err == NB_OK; i++) {
         const nb__segment *segment = &catalogue->segments[i];
-        if (i > 0 && strcmp(segment->directory, catalogue->segments[i - 1].directory) == 0)
-            continue;
+        if (i + 1 < catalogue->count &&
+            strcmp(segment->directory, catalogue->segments[i + 1].directory) == 0)
+            continue; /* not its last */
         night n = {.directory = segment->directory, .date = segment->night};
-        bool is_newest = segment->night == catalogue->segments[catalogue->count - 1].night;
-        err = look(entry.is_directory ? segment->directory : command->path, is_newest, &n, error);
+        err = look(entry.is_directory ? segment->directory : command->path, segment, &n, error);
         if (err != NB_OK)
             break;
         nights++;
