@@ -137,7 +137,7 @@ void nb__recorder_line(nb__recorder *r, uint32_t feed, nb__journal_kind kind, nb
 
 static bool is_wanted(const nb__recorder *r, nb__feed_kind kind)
 {
-    return kind == NB__FEED_LIVE || kind == NB__FEED_OTHER || r->config.is_asked_for;
+    return kind == NB__FEED_LIVE || r->config.is_asked_for;
 }
 
 static void set_off(nb__recorder *r, nb__feed_kind kind)
@@ -168,8 +168,9 @@ static void refuse(nb__recorder *r, const recorder_link *link, nb__feed_kind kin
 }
 
 /* @return whether the link is recorded. */
-static bool admit(nb__recorder *r, const recorder_link *link, nb__feed_kind kind)
+static bool admit(nb__recorder *r, recorder_link *link, nb__feed_kind kind)
 {
+    link->is_refused = false;
     if (!is_wanted(r, kind)) {
         set_off(r, kind);
         nb__log(NB__LOG_INFO, "journal", "not recorded: %s", r->off_reason);
@@ -177,11 +178,11 @@ static bool admit(nb__recorder *r, const recorder_link *link, nb__feed_kind kind
     }
     if (r->has_feed_kind && kind != r->feed_kind && (r->sheet != NULL || recorder_has_link(r))) {
         refuse(r, link, kind);
+        link->is_refused = true;
         return false;
     }
     r->feed_kind = kind;
     r->has_feed_kind = true;
-    r->refusal[0] = '\0';
     return true;
 }
 
@@ -206,7 +207,7 @@ void nb__recorder_connect(nb__recorder *r, uint32_t feed, const char *name, cons
     }
     link->is_up = true;
     recorder_state_update(r);
-    if (!link->is_recorded && r->refusal[0] != '\0')
+    if (link->is_refused)
         recorder_tell(r, NB__RECORDER_TROUBLE, r->refusal);
 }
 
@@ -217,16 +218,15 @@ void nb__recorder_gap(nb__recorder *r, uint32_t feed, const char *reason, bool i
     recorder_link *link = &r->links[feed];
     if (!link->is_up)
         return;
-    link->is_up = false;
-    if (link->is_recorded) {
+    if (link->is_recorded) { /* and up still: a segment that this line begins restates it */
         nb__text words = {0};
         nb__journal_gap gap = {.is_rest = is_rest};
         snprintf(gap.reason, sizeof gap.reason, "%s", reason);
         nb__journal_gap_print(&gap, &words);
         append(r, link->number, NB__JOURNAL_GAP, nb__text_view(&words), recv_ns);
         nb__text_fini(&words);
-    } else
-        r->refusal[0] = '\0';
+    }
+    link->is_up = false;
     recorder_state_update(r);
 }
 
@@ -312,11 +312,12 @@ static nb_err open_parts(nb__recorder *r, const nb__recorder_config *config, nb_
 static nb_err open_place(nb__recorder *r, nb__feed_kind expected, nb_error *error)
 {
     nb_error own = {.code = NB_OK};
-    if (!is_wanted(r, expected)) {
+    bool is_known = expected != NB__FEED_OTHER; /* else its first link tells */
+    if (is_known && !is_wanted(r, expected)) {
         set_off(r, expected);
         return NB_OK;
     }
-    if (expected != NB__FEED_OTHER) {
+    if (is_known) {
         r->feed_kind = expected;
         r->has_feed_kind = true;
     }
@@ -333,12 +334,13 @@ static nb_err open_place(nb__recorder *r, nb__feed_kind expected, nb_error *erro
 
 static void recorder_free(nb__recorder *r)
 {
-    recorder_care_close(r);
+    bool is_left = !recorder_care_close(r);
     nb__disk_close(r->lock_fd);
     nb__journal_writer_free(r->writer);
     nb__text_fini(&r->mark);
     free(r->wishes);
-    free(r);
+    if (!is_left)
+        free(r);
 }
 
 nb_err nb__recorder_open(nb__loop *loop, const nb__recorder_config *config, nb__feed_kind expected,

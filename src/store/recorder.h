@@ -25,7 +25,7 @@ typedef struct tally {
 
 typedef struct recorder_link {
     uint32_t number; /* of its session in this run; 0: never came up */
-    bool is_up, is_recorded;
+    bool is_up, is_recorded, is_refused;
     nb__journal_connect connect;
 } recorder_link;
 
@@ -152,7 +152,7 @@ struct nb__recorder {
 
     recorder_link links[RECORDER_LINKS_MAX];
     uint32_t link_count;
-    char refusal[256]; /* a link that must not be recorded here */
+    char refusal[256]; /* of the last link that must not be recorded here */
 
     trouble trouble;
     nb__timer sum_timer, sync_timer, retry_timer, minute_timer;
@@ -213,7 +213,8 @@ void recorder_trouble_enter(nb__recorder *r, int reason, const char *words);
 void recorder_trouble_retry(nb__recorder *r);
 /* The segment's file is gone, or the disk does not take it: go on in a new one. */
 void recorder_segment_gone(nb__recorder *r);
-void recorder_sync_failed(nb__recorder *r, int reason, const nb_error *error);
+/* `s`: the present segment, or one that was left since. */
+void recorder_sync_failed(nb__recorder *r, const sheet *s, int reason, const nb_error *error);
 /* A sync of the present segment went well. */
 void recorder_sync_good(nb__recorder *r);
 /* A line that is not written. */
@@ -223,7 +224,8 @@ bool recorder_segment_want(nb__recorder *r, int64_t recv_ns);
 
 /* ---- recorder_care.c ---- */
 nb_err recorder_care_open(nb__recorder *r, nb_error *error);
-void recorder_care_close(nb__recorder *r);
+/* @return false: the disk holds a helper up that uses `r` still: it must stay where it is. */
+bool recorder_care_close(nb__recorder *r);
 void recorder_written(nb__recorder *r); /* arm what follows a write */
 void recorder_sheet_init(nb__recorder *r, sheet *s);
 void recorder_finish(nb__recorder *r, sheet *s);

@@ -60,8 +60,11 @@ static void sync_done(nb__job *job)
         r->wants_space = false;
         space_note(r, result->free_bytes, result->total_bytes);
     }
-    if (s != r->sheet)
+    if (s != r->sheet) { /* it was left meanwhile; its last sync is told of no failure before */
+        if (result->err != NB_OK && !result->is_gone)
+            recorder_sync_failed(r, s, result->reason, &result->error);
         return;
+    }
     if (result->is_gone) {
         recorder_segment_gone(r);
         return;
@@ -71,7 +74,7 @@ static void sync_done(nb__job *job)
     r->unproved.bytes -= s->sync_unproved.bytes;
     r->proved_ns = s->sync_before_ns;
     if (result->err != NB_OK) {
-        recorder_sync_failed(r, result->reason, &result->error);
+        recorder_sync_failed(r, s, result->reason, &result->error);
         return;
     }
     r->synced_ns = s->sync_before_ns;
@@ -128,7 +131,7 @@ void recorder_written(nb__recorder *r)
 static void finish_run(nb__job *job)
 {
     sheet *s = HOLDER(job, sheet, finish);
-    s->result.err = nb__disk_sync(s->fd, NULL, &s->result.error);
+    s->result.err = nb__disk_sync(s->fd, &s->result.reason, &s->result.error);
     nb__disk_close(s->fd);
 }
 
@@ -146,8 +149,7 @@ static void finish_done(nb__job *job)
     sheet *s = HOLDER(job, sheet, finish);
     nb__recorder *r = s->recorder;
     if (s->result.err != NB_OK && !s->is_gone)
-        nb__log(NB__LOG_WARN, "journal", "the end of %s may not be on the disk: %s", s->name,
-                s->result.error.detail);
+        recorder_sync_failed(r, s, s->result.reason, &s->result.error);
     if (!s->is_gone)
         recorder_pack_wish(r, s->night, s->number);
     ending_remove(r, s);
@@ -433,24 +435,24 @@ nb_err recorder_care_open(nb__recorder *r, nb_error *error)
 }
 
 /* The last sync is waited for, but not for ever: what a dead disk holds stays where it is. */
-void recorder_care_close(nb__recorder *r)
+bool recorder_care_close(nb__recorder *r)
 {
     nb__timer_cancel(r->loop, &r->sum_timer);
     nb__timer_cancel(r->loop, &r->sync_timer);
     nb__timer_cancel(r->loop, &r->retry_timer);
     nb__timer_cancel(r->loop, &r->minute_timer);
     __atomic_store_n(&r->packing.is_stopped, true, __ATOMIC_RELAXED);
-    nb__worker_free(r->packer);
-    if (r->syncer == NULL)
-        return;
-    if (!nb__worker_leave(r->syncer, LEAVE_NS)) {
+    int64_t until_ns = nb__clock_mono_ns() + LEAVE_NS;
+    bool is_synced = r->syncer == NULL || nb__worker_leave(r->syncer, LEAVE_NS);
+    int64_t left_ns = until_ns - nb__clock_mono_ns();
+    bool is_packed = r->packer == NULL || nb__worker_leave(r->packer, left_ns > 0 ? left_ns : 0);
+    if (!is_synced || !is_packed)
         nb__log(NB__LOG_WARN, "journal",
-                "the disk takes more than %d s to sync: the last of it is left to the system",
-                (int)(LEAVE_NS / NB__NS_PER_S));
-        return;
-    }
-    for (sheet *s; (s = r->ending) != NULL;) {
+                "the disk takes more than %d s to %s: the last of it is left to the system",
+                (int)(LEAVE_NS / NB__NS_PER_S), is_synced ? "end a pack" : "sync");
+    for (sheet *s; is_synced && (s = r->ending) != NULL;) {
         r->ending = s->next;
         free(s);
     }
+    return is_packed;
 }

@@ -169,6 +169,7 @@ static bool sheet_begin(nb__recorder *r, sheet *s, int64_t recv_ns, const nb__jo
     size_t written_bytes;
     nb_err err = nb__disk_write(s->fd, pending, &written_bytes, reason, error);
     if (err != NB_OK) {
+        nb__fail_in(error, "%.150s", s->path);
         nb__journal_writer_begin(r->writer);
         r->pending = (tally){0};
         sheet_discard(r, s);
@@ -183,6 +184,8 @@ static bool sheet_begin(nb__recorder *r, sheet *s, int64_t recv_ns, const nb__jo
     r->pending = (tally){0};
     r->sheet = s;
     r->proved_ns = recorder_now_ns(r);
+    if (r->synced_ns == 0) /* nothing came before */
+        r->synced_ns = recv_ns;
     if (s->night != r->cared_night)
         recorder_care_wish(r); /* the night before is over */
     r->cared_night = s->night;

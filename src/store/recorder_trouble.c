@@ -61,6 +61,14 @@ void recorder_lose(nb__recorder *r, int64_t recv_ns, size_t size_bytes)
     r->counters.lost_bytes += size_bytes;
 }
 
+/* Lines since then may be lost too. */
+static void widen_hole(trouble *t, int64_t since_ns)
+{
+    if (since_ns < t->hole_ns)
+        t->hole_ns = since_ns;
+    t->has_lost = true;
+}
+
 /* Cut the next line off `*lines`. @return false: there is none. */
 static bool take_line(nb_span *lines, nb__journal_line *out)
 {
@@ -251,8 +259,7 @@ static size_t whole_lines(nb_span bytes)
     return last == NULL ? 0 : (size_t)(last + 1 - bytes.data);
 }
 
-/* What is pending from `at_bytes` on, as a copy: the writer begins anew. Without memory for one the
- * lines are lost, and counted when there is a hole to count them in. */
+/* What is pending from `at_bytes` on, as a copy: the writer begins anew. */
 static nb__text take_rest(nb__recorder *r, size_t at_bytes)
 {
     nb__text rest = {0};
@@ -297,8 +304,7 @@ void recorder_segment_gone(nb__recorder *r)
     recorder_untake(r);
     recorder_trouble_enter(r, ENOENT, words);
     trouble *t = &r->trouble;
-    t->hole_ns = since_ns;
-    t->has_lost = true;
+    widen_hole(t, since_ns);
     t->lost_lines += lost.lines;
     t->lost_bytes += lost.bytes;
     r->counters.lost_lines += lost.lines;
@@ -307,25 +313,32 @@ void recorder_segment_gone(nb__recorder *r)
     nb__text_fini(&rest);
 }
 
-void recorder_sync_failed(nb__recorder *r, int reason, const nb_error *error)
+void recorder_sync_failed(nb__recorder *r, const sheet *s, int reason, const nb_error *error)
 {
     trouble *t = &r->trouble;
     int64_t now_ns = nb__clock_mono_ns();
     bool is_first = !t->is_unsynced;
+    nb__journal_disk hole = {.since_ns = r->synced_ns};
+    snprintf(hole.reason, sizeof hole.reason, "%.160s %.80s", s->path, error->detail);
+    if (t->is_on) { /* its mark will say so */
+        nb__log(NB__LOG_WARN, "journal", "%s", hole.reason);
+        widen_hole(t, hole.since_ns);
+        return;
+    }
     if (!is_first && now_ns - r->unsynced_mono_ns < UNSYNCED_NS)
         return; /* told, and left not long ago: what comes is written all the same */
     r->unsynced_mono_ns = now_ns;
     t->is_unsynced = true;
     int open_reason = 0;
     nb_error open_error = {.code = NB_OK, .detail = "memory is exhausted"};
-    nb__journal_disk hole = {.since_ns = r->synced_ns != 0 ? r->synced_ns : r->proved_ns};
-    snprintf(hole.reason, sizeof hole.reason, "%.160s %.80s", r->sheet->path, error->detail);
     nb__text rest = take_rest(r, 0);
-    recorder_segment_drop(r);
+    if (r->sheet != NULL)
+        recorder_segment_drop(r);
     if (recorder_segment_open(r, recorder_now_ns(r), &hole, &open_reason, &open_error))
         put_lines(r, nb__text_view(&rest));
     else {
         recorder_trouble_enter(r, open_reason, open_error.detail);
+        widen_hole(t, hole.since_ns);
         lose_lines(r, nb__text_view(&rest));
     }
     nb__text_fini(&rest);

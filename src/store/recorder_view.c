@@ -44,12 +44,13 @@ int64_t recorder_now_ns(const nb__recorder *r)
 
 static recorder_state state_of(const nb__recorder *r)
 {
-    bool has_recorded = false, has_other = false;
+    bool has_recorded = false, has_other = false, has_refused = false;
     for (size_t i = 0; i < RECORDER_LINKS_MAX; i++) {
         has_recorded |= r->links[i].is_up && r->links[i].is_recorded;
         has_other |= r->links[i].is_up && !r->links[i].is_recorded;
+        has_refused |= r->links[i].is_up && r->links[i].is_refused;
     }
-    if (r->trouble.is_on || r->trouble.is_unsynced || r->refusal[0] != '\0')
+    if (r->trouble.is_on || r->trouble.is_unsynced || has_refused)
         return RECORDER_TROUBLED;
     if (has_recorded)
         return RECORDER_ON;

@@ -224,6 +224,28 @@ static void an_idle_segment_is_ended_and_another_begun_when_a_link_is_back(void 
     rig_fini(&r);
 }
 
+/* The night's end comes before the link's: what its gap begins can be read alone. */
+static void a_segment_that_begins_with_a_gap_knows_its_link(void **state_)
+{
+    (void)state_;
+    rig r;
+    found f;
+    rig_begin(&r);
+    connect_as(&r, 0, NB__FEED_LIVE);
+    send_frame(&r, 0);
+    nb__recorder_write(r.recorder);
+    turn(&r);
+    pass_ns(71 * 3600 * NB__NS_PER_S + 15 * 60 * NB__NS_PER_S); /* 17:45 on Monday */
+    TURN_UNTIL(&r, nb__recorder_look(r.recorder).segment[0] == '\0');
+    nb__recorder_gap(r.recorder, 0, "a drop", false, nb__clock_real_ns());
+    rig_close(&r, "over");
+    look(&r, &f);
+    assert_true(f.segments >= 2);
+    assert_int_equal(f.continued, f.segments - 1);
+    assert_int_equal(f.gaps, 1);
+    rig_fini(&r);
+}
+
 /* A frame lies in the night in which it was received; the keeper's nights are the same. */
 static void nights_have_directories_of_their_own(void **state_)
 {
@@ -382,6 +404,30 @@ static void only_live_feeds_are_recorded_unasked(void **state_)
     rig_fini(&r);
 }
 
+/* A server that states nothing of itself is not KIS: an unasked recording of it would keep live
+ * nights out of the directory. */
+static void what_is_not_known_to_be_live_is_not_recorded_unasked(void **state_)
+{
+    (void)state_;
+    rig r;
+    rig_init(&r);
+    assert_int_equal(rig_open(&r, NB__FEED_OTHER), NB_OK);
+    connect_as(&r, 0, NB__FEED_OTHER);
+    send_frame(&r, 0);
+    nb__recorder_write(r.recorder);
+    assert_string_equal(state(&r), "off");
+    assert_non_null(strstr(nb__recorder_look(r.recorder).reason, "the feed is UNVERIFIED"));
+    assert_int_equal(counters(&r).lines + counters(&r).lost_lines, 0);
+    rig_close(&r, "over");
+    assert_int_equal(rig_open(&r, NB__FEED_LIVE), NB_OK);
+    rig_close(&r, "over");
+    r.config.is_asked_for = true;
+    assert_int_equal(rig_open(&r, NB__FEED_OTHER), NB_OK);
+    connect_as(&r, 0, NB__FEED_OTHER);
+    assert_string_equal(state(&r), "recording");
+    rig_fini(&r);
+}
+
 static void live_nights_stay_among_themselves(void **state_)
 {
     (void)state_;
@@ -436,6 +482,9 @@ static void another_kind_beside_the_one_that_is_recorded_is_refused(void **state
     assert_string_equal(state(&r), "NOT RECORDING");
     assert_int_equal(r.troubles, 1);
     assert_non_null(strstr(r.words, "'key1' is SIMULATED"));
+    nb__recorder_gap(r.recorder, 0, "a drop", false, nb__clock_real_ns());
+    connect_as(&r, 0, NB__FEED_LIVE); /* which says nothing of the other */
+    assert_string_equal(state(&r), "NOT RECORDING");
     int sent = r.sent;
     send_frames(&r, 1, 5);
     r.sent = sent; /* numbers that nobody should find are used again */
@@ -445,7 +494,7 @@ static void another_kind_beside_the_one_that_is_recorded_is_refused(void **state
     rig_close(&r, "over");
     look(&r, &f);
     assert_int_equal(f.number_count, 10);
-    assert_int_equal(f.link, 1);
+    assert_int_equal(f.link, 3);
     rig_fini(&r);
 }
 
@@ -580,6 +629,8 @@ int main(void)
         cmocka_unit_test(a_torn_predecessor_is_named_as_it_lies),
         cmocka_unit_test(only_live_feeds_are_recorded_unasked),
         cmocka_unit_test(live_nights_stay_among_themselves),
+        cmocka_unit_test(what_is_not_known_to_be_live_is_not_recorded_unasked),
+        cmocka_unit_test(a_segment_that_begins_with_a_gap_knows_its_link),
         cmocka_unit_test(another_kind_beside_the_one_that_is_recorded_is_refused),
         cmocka_unit_test(a_directory_has_one_recorder),
         cmocka_unit_test(a_newer_journal_is_refused_with_words),

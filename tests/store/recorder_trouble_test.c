@@ -363,6 +363,52 @@ static void a_file_whose_sync_failed_is_never_trusted_again(void **state_)
     rig_fini(&r);
 }
 
+/* The mark of a sync that failed reaches back to what was never seen on the disk, however the rest
+ * goes: the first sync of all; one for which no new segment can be made; one of a segment that was
+ * left meanwhile. */
+static void a_failed_sync_is_marked_from_the_first_line_it_may_cost(void **state_)
+{
+    (void)state_;
+    for (int way = 0; way < 3; way++) {
+        rig r;
+        found f;
+        rig_init(&r);
+        if (way == 2)
+            r.config.segment_bytes = 4096;
+        assert_int_equal(rig_open(&r, NB__FEED_LIVE), NB_OK);
+        int64_t first_ns = nb__clock_real_ns();
+        connect_as(&r, 0, NB__FEED_LIVE);
+        send_frames(&r, 0, 3);
+        nb__recorder_write(r.recorder);
+        sleep_ms(5);
+        if (way == 1)
+            fail_after(0, EIO, 0);
+        atomic_store(&sync_ms, way == 2 ? 50 : 0);
+        atomic_store(&sync_errno, EIO);
+        int before = atomic_load(&sync_count);
+        TURN_UNTIL(&r, atomic_load(&sync_count) > before);
+        if (way == 2) { /* the sync runs while the segment is left; none after it fails */
+            send_frames(&r, 0, 200);
+            nb__recorder_write(r.recorder);
+            assert_string_equal(nb__recorder_look(r.recorder).segment, "20261123-000002");
+            sleep_ms(80);
+            atomic_store(&sync_errno, 0);
+        }
+        TURN_UNTIL(&r, r.troubles == 1);
+        recover();
+        for (int i = 0; i < 3; i++)
+            wait_retry(&r, 2);
+        send_frame(&r, 0);
+        nb__recorder_write(r.recorder);
+        TURN_UNTIL(&r, strcmp(state(&r), "recording") == 0);
+        rig_close(&r, "over");
+        look(&r, &f);
+        assert_true(f.disks >= 1);
+        assert_true(f.disk.since_ns <= first_ns + NB__NS_PER_MS);
+        rig_fini(&r);
+    }
+}
+
 /* A sync and a write, both: the one does not hide the other. */
 static void a_disk_that_fails_both_ways_comes_back(void **state_)
 {
@@ -408,6 +454,33 @@ static void a_sync_that_hangs_does_not_hold_up_the_end(void **state_)
     rig_fini(&r);
     sleep_ms(1500);
     atomic_store(&sync_ms, 0);
+}
+
+static void a_pack_that_hangs_does_not_hold_up_the_end(void **state_)
+{
+    (void)state_;
+    rig r;
+    rig_init(&r);
+    r.config.pack_level = 1;
+    assert_int_equal(rig_open(&r, NB__FEED_LIVE), NB_OK);
+    connect_as(&r, 0, NB__FEED_LIVE);
+    nb__recorder_gap(r.recorder, 0, "the night is over", true, nb__clock_real_ns());
+    nb__recorder_write(r.recorder);
+    turn(&r);
+    pass_ns(3601 * NB__NS_PER_S);
+    TURN_UNTIL(&r, nb__recorder_look(r.recorder).segment[0] == '\0');
+    sleep_ms(100); /* it is synced and closed */
+    atomic_store(&sync_ms, 4000);
+    int syncs = atomic_load(&sync_count);
+    TURN_UNTIL(&r, atomic_load(&sync_count) > syncs); /* the pack's */
+    atomic_store(&fake_mono_ns, 0);                   /* threads wait by the kernel's */
+    int64_t begin_ns = nb__clock_mono_ns();
+    rig_close(&r, "over");
+    int64_t took_ns = nb__clock_mono_ns() - begin_ns;
+    assert_true(took_ns > 1900 * NB__NS_PER_MS && took_ns < 2700 * NB__NS_PER_MS);
+    sleep_ms(3000);
+    atomic_store(&sync_ms, 0);
+    rig_fini(&r);
 }
 
 /* ---- the directory goes away ---- */
@@ -536,7 +609,9 @@ int main(void)
         cmocka_unit_test(a_segment_is_written_on_when_no_new_one_can_be_made),
         cmocka_unit_test(a_file_whose_sync_failed_is_never_trusted_again),
         cmocka_unit_test(a_disk_that_fails_both_ways_comes_back),
+        cmocka_unit_test(a_failed_sync_is_marked_from_the_first_line_it_may_cost),
         cmocka_unit_test(a_sync_that_hangs_does_not_hold_up_the_end),
+        cmocka_unit_test(a_pack_that_hangs_does_not_hold_up_the_end),
         cmocka_unit_test(a_removed_directory_is_made_again),
         cmocka_unit_test(a_place_that_cannot_be_made_is_tried_again),
         cmocka_unit_test(a_lock_that_another_took_meanwhile_is_respected),
