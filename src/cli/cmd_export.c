@@ -24,7 +24,7 @@ typedef struct exporter {
     int64_t begin_mono_ns, told_mono_ns, reading_mono_ns;
     bool was_survey;
     const char *dir; /* --dir: where nights are named */
-    char path[NB__STORE_PATH_MAX];
+    char path[NB__STORE_PATH_MAX], duckdb[NB__STORE_PATH_MAX];
 } exporter;
 
 /* ---- the end by a signal: what is there of OUT is removed ---- */
@@ -211,6 +211,17 @@ static nb_err find_recording(exporter *e, const char *operand, nb_error *error)
     return nb__journal_place(journal, operand, e->path, error);
 }
 
+/* The library, where only parquet needs it. */
+static nb_err find_duckdb(exporter *e, nb_error *error)
+{
+    if (e->how.format != &nb__export_parquet || e->how.duckdb != NULL)
+        return NB_OK;
+    nb_err err = nb__duckdb_default(e->duckdb, error);
+    if (err == NB_OK && e->duckdb[0] != '\0')
+        e->how.duckdb = e->duckdb;
+    return err;
+}
+
 static nb_err check(exporter *e, const nb__option_list *to, size_t operand_count, nb_error *error)
 {
     if (operand_count == 0)
@@ -301,7 +312,7 @@ int nb__command_export(int argc, char **argv)
     e.how.from = nb__span(from);
     e.how.until = nb__span(until);
     e.how.self = &e;
-    if (check(&e, &to, operand_count, &error) != NB_OK ||
+    if (check(&e, &to, operand_count, &error) != NB_OK || find_duckdb(&e, &error) != NB_OK ||
         find_recording(&e, operands[0], &error) != NB_OK)
         return nb__command_failed("export", &error);
     e.is_terminal = isatty(STDERR_FILENO);

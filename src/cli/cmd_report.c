@@ -4,9 +4,9 @@
 #include "cli/cli.h"
 #include "evidence/evidence.h"
 #include "io/io.h"
+#include "journal_command.h"
 #include "report_night.h"
 #include "stdout.h"
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ typedef struct report {
     const char *state_directory, *journal;
     const char *holidays;
     bool is_json, is_html;
-    char own_state[PATH_MAX], own_journal[PATH_MAX];
+    char own_state[NB__STORE_PATH_MAX], own_journal[NB__STORE_PATH_MAX], place[NB__STORE_PATH_MAX];
     nb_calendar *calendar; /* read from a file; NULL: the built-in one */
     nb__evidence_files evidence;
 } report;
@@ -136,12 +136,17 @@ static nb_err print_path(report *r, nb_error *error)
 {
     char directory[NB__STORE_PATH_MAX];
     nb__disk_entry entry;
-    const char *slash = strrchr(r->what, '/');
     int night;
     uint32_t number;
     nb_err err = nb__disk_stat(r->what, &entry, error);
+    if (err == NB_E_NOT_FOUND && r->journal != NULL &&
+        nb__journal_place(r->journal, r->what, r->place, NULL) == NB_OK) {
+        r->what = r->place; /* a segment by its name, `last` */
+        err = nb__disk_stat(r->place, &entry, error);
+    }
     if (err != NB_OK)
         return err;
+    const char *slash = strrchr(r->what, '/');
     bool is_segment = nb__journal_name_parse(nb__span(slash == NULL ? r->what : slash + 1), &night,
                                              &number) != NB__JOURNAL_FILE_NONE;
     if (is_segment)
@@ -153,21 +158,25 @@ static nb_err print_path(report *r, nb_error *error)
     return print_night(r, directory, 0, error);
 }
 
+/* As serve has them by default: from nightbook's own file, else in the user's home. */
 static nb_err find_places(report *r, nb_error *error)
 {
-    bool has_home = nb__xdg_path("state", r->own_state, sizeof r->own_state) &&
-                    nb__xdg_path("data", r->own_journal, sizeof r->own_journal);
-    if (has_home && strlen(r->own_journal) + sizeof "/journal" <= sizeof r->own_journal)
-        memcpy(r->own_journal + strlen(r->own_journal), "/journal", sizeof "/journal");
-    if (r->state_directory == NULL && has_home)
-        r->state_directory = r->own_state;
-    if (r->journal == NULL && has_home)
-        r->journal = r->own_journal;
-    return has_home || r->state_directory != NULL || r->journal != NULL || r->what != NULL
-               ? NB_OK
-               : nb__fail(error, NB_E_NOT_FOUND, 0,
+    nb_err err = NB_OK;
+    if (r->state_directory == NULL) {
+        err = nb__state_default(r->own_state, error);
+        r->state_directory = err == NB_OK && r->own_state[0] != '\0' ? r->own_state : NULL;
+    }
+    if (err == NB_OK && r->journal == NULL) {
+        err = nb__journal_default(NULL, r->own_journal, error);
+        r->journal = err == NB_OK ? r->own_journal : NULL;
+    }
+    if (err == NB_E_ARGUMENT && (r->state_directory != NULL || r->what != NULL))
+        return NB_OK; /* no home: what is named is enough */
+    return err == NB_E_ARGUMENT
+               ? nb__fail(error, NB_E_NOT_FOUND, 0,
                           "HOME is not set: say where the recordings are with --journal DIR, and "
-                          "the evidence with --dir DIR");
+                          "the evidence with --dir DIR")
+               : err;
 }
 
 /* The newest of both, or of that date. */

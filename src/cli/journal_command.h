@@ -18,8 +18,13 @@ typedef struct nb__journal_command {
 
 /* ---- places (journal_place.c) ---- */
 
-/** --dir, or $XDG_DATA_HOME/nightbook/journal. @retval NB_E_ARGUMENT  No HOME. */
+/** --dir, or what nightbook's own file says, or $XDG_DATA_HOME/nightbook/journal.
+ * @retval NB_E_ARGUMENT  No HOME. @retval NB_E_CONFIG  The file is broken. */
 nb_err nb__journal_default(const char *dir, char out[NB__STORE_PATH_MAX], nb_error *error);
+/** Where nightbook's own file says that DuckDB's library is; "": nothing. */
+nb_err nb__duckdb_default(char out[NB__STORE_PATH_MAX], nb_error *error);
+/** Where evidence is kept: nightbook's own file, or the user's state directory; "": no HOME. */
+nb_err nb__state_default(char out[NB__STORE_PATH_MAX], nb_error *error);
 /**
  * What a person names: a path; or within the journal a night by its trade date (2026-11-23,
  * 20261123), a segment by its name (20261123-000001); "last": the newest night.

@@ -1,11 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people write for a journal, a night, a segment, a size. */
+#include "configuration.h"
 #include "journal_command.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define KIB 1024.0
+
+/* What nightbook's own file says. @return NB_E_NOT_FOUND: nothing. */
+static nb_err configured(const char *name, char out[NB__STORE_PATH_MAX], nb_error *error)
+{
+    nb__settings *settings = nb__settings_new();
+    if (settings == NULL)
+        return nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
+    nb_err err = nb__configuration_read(settings, error);
+    if (err == NB_OK && !nb__settings_is_given(settings, name))
+        err = NB_E_NOT_FOUND;
+    const char *text = err == NB_OK ? nb__settings_text(settings, name) : NULL;
+    if (err == NB_OK && !nb__span_copy(nb__span(text), out, NB__STORE_PATH_MAX))
+        err = nb__fail(error, NB_E_LIMIT, 0, "%.150s: the path is too long", text);
+    nb__settings_free(settings);
+    return err;
+}
+
+nb_err nb__duckdb_default(char out[NB__STORE_PATH_MAX], nb_error *error)
+{
+    nb_err err = configured("duckdb", out, error);
+    if (err == NB_E_NOT_FOUND)
+        out[0] = '\0';
+    else if (err == NB_OK && out[0] != '/') /* the file is read wherever the user stands */
+        err = nb__fail(error, NB_E_CONFIG, 0, "duckdb: %.150s: an absolute path is expected", out);
+    return err == NB_E_NOT_FOUND ? NB_OK : err;
+}
+
+nb_err nb__state_default(char out[NB__STORE_PATH_MAX], nb_error *error)
+{
+    nb_err err = configured("state-dir", out, error);
+    if (err == NB_E_NOT_FOUND && !nb__xdg_path("state", out, NB__STORE_PATH_MAX))
+        out[0] = '\0';
+    return err == NB_E_NOT_FOUND ? NB_OK : err;
+}
 
 nb_err nb__journal_default(const char *dir, char out[NB__STORE_PATH_MAX], nb_error *error)
 {
@@ -14,6 +49,11 @@ nb_err nb__journal_default(const char *dir, char out[NB__STORE_PATH_MAX], nb_err
         return nb__span_copy(nb__span(dir), out, NB__STORE_PATH_MAX)
                    ? NB_OK
                    : nb__fail(error, NB_E_ARGUMENT, 0, "--dir %.60s…: the path is too long", dir);
+    nb_err err = configured("journal", out, error);
+    if (err == NB_OK && strcmp(out, NB__JOURNAL_NONE) != 0)
+        return NB_OK;
+    if (err != NB_OK && err != NB_E_NOT_FOUND)
+        return err;
     if (!nb__xdg_path("data", out, NB__STORE_PATH_MAX - sizeof name))
         return nb__fail(error, NB_E_ARGUMENT, 0, "HOME is not set: give --dir");
     memcpy(out + strlen(out), name, sizeof name);

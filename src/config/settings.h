@@ -5,7 +5,7 @@
 
 #include "config/config.h"
 
-#define NB__SETTINGS_COUNT 57
+#define NB__SETTINGS_COUNT 58
 #define NB__SETTING_TEXT_MAX ((size_t)4096)
 #define NB__APPKEY_ORIGIN_MAX 300
 

@@ -168,6 +168,13 @@ def test_the_library_is_found_or_told_of():
     export(NIGHT.path, "-o", path, duckdb="link.so", cwd=NIGHT.out, expect=65)      # a relative path is from here
     os.unlink(link)
     assert os.path.exists(path)
+    with tempfile.TemporaryDirectory(prefix="nightbook-home-") as home:
+        os.makedirs(home + "/.config/nightbook")
+        for place, code in ((duckdb_reader.LIBRARY, 65), ("libduckdb.so", 78)):        # from the file: absolute only
+            with open(home + "/.config/nightbook/config.yaml", "w", encoding="utf-8") as file:
+                file.write(f"duckdb: {place}\n")
+            os.chmod(home + "/.config/nightbook/config.yaml", 0o600)
+            export(NIGHT.path, "-o", path, "--force", duckdb=None, expect=code, env={**os.environ, "HOME": home})
 
 
 def test_it_reaches_for_nothing_at_home():

@@ -358,6 +358,15 @@ def test_dates_and_places():
     report("2026-11-24", "--journal", made.journal, "--dir", made.journal, expect=64)
     report("--journal", folder.name + "/none", "--dir", made.journal, expect=64)
     report(made.folder, "--json", "--html", expect=64)
+    there = ["--json", "--journal", made.journal, "--dir", made.journal]
+    assert report("last", *there) == report("20261123-000001", *there)
+    with tempfile.TemporaryDirectory(prefix="nightbook-home-") as home:
+        environment = {**os.environ, "HOME": home}
+        os.makedirs(home + "/.config/nightbook")
+        with open(home + "/.config/nightbook/config.yaml", "w", encoding="utf-8") as file:
+            file.write(f"journal: {made.journal}\nstate_dir: {home}\n")
+        os.chmod(home + "/.config/nightbook/config.yaml", 0o600)
+        assert report("--json", env=environment) == report(made.folder, "--json", "--dir", home)
     with tempfile.TemporaryDirectory() as empty:
         report(empty, expect=64)
 
