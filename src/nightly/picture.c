@@ -30,7 +30,7 @@ static double x_of(const plot *p, int64_t ns)
 {
     double from_ns = (double)p->from * (double)MINUTE_NS;
     double span_ns = (double)(p->to - p->from) * (double)MINUTE_NS;
-    double part = ((double)(ns - p->n->base_ns) - from_ns) / span_ns;
+    double part = ((double)ns - (double)p->n->base_ns - from_ns) / span_ns;
     part = part < 0 ? 0 : part > 1 ? 1 : part;
     return LEFT + part * (RIGHT - LEFT);
 }

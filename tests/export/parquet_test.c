@@ -16,7 +16,7 @@
 #define OPTION "H0EUASP0"
 #define FUTURE "H0MFASP0"
 #define T0 INT64_C(1795424400123456789) /* 2026-11-23 18:00 KST and a bit */
-#define MANY 300000                     /* several row groups of 122880 */
+#define MANY 130000                     /* more than a row group of 122880 */
 
 static char folder[] = "/tmp/nb-parquet-XXXXXX";
 
@@ -283,8 +283,8 @@ static void test_many(void **state)
            "recv_ns = 1795424400123456789 + i AND optn_askp1 = (i / 100)::DECIMAL(18,9) AND "
            "ask_price_1 = optn_askp1 AND askp_rsqn1 = 1 + i % 1000 AND total_askp_rsqn = "
            "askp_rsqn1",
-           r->path, "300000");
-    expect(&d, "SELECT count(DISTINCT row_group_id) FROM parquet_metadata(FILE)", r->path, "3");
+           r->path, "130000");
+    expect(&d, "SELECT count(DISTINCT row_group_id) FROM parquet_metadata(FILE)", r->path, "2");
     reader_close(&d);
     free(r);
 }
@@ -346,8 +346,12 @@ static void test_disk(void **state)
     r->format->drop(r->self);
     rows_survey(r, trs, 1);
     assert_int_equal(rows_open(r, "no/such/folder.parquet", LIBRARY), NB_OK);
-    assert_int_equal(rows_put(r, OPTION, book("B01610A45", "1.00", 1), T0), NB_OK);
-    assert_int_equal(r->format->close(r->self, &r->error), NB_E_SYSTEM); /* only the end sees it */
+    err = rows_put(r, OPTION, book("B01610A45", "1.00", 1), T0);
+    if (err != NB_OK) /* DuckDB was quicker */
+        r->format->drop(r->self);
+    else
+        err = r->format->close(r->self, &r->error); /* only the end sees it */
+    assert_int_equal(err, NB_E_SYSTEM);
     free(r);
 }
 
