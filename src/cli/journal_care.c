@@ -216,26 +216,39 @@ int nb__command_journal_verify(const nb__journal_command *command)
 
 /* ---- repair ---- */
 
+static void print_repaired_words(const char *name, const nb__repair_result *result, nb__text *out)
+{
+    nb__text_printf(out, "%s  ", name);
+    if (result->dropped_spans > 0)
+        nb__text_printf(out, "repaired: %" PRIu64 " place%s, %" PRIu64 " bytes dropped",
+                        result->dropped_spans, result->dropped_spans == 1 ? "" : "s",
+                        result->dropped_bytes);
+    else if (result->is_rebuilt)
+        nb__text_string(out, "repaired: no line is missing, its packed form was damaged");
+    else
+        nb__text_string(out, "good, unchanged");
+    if (result->kept_in[0] != '\0')
+        nb__text_printf(out, "; kept as %s", result->kept_in);
+    else if (result->dropped_spans > 0)
+        nb__text_string(out, "; the disk gives nothing of them to keep");
+    nb__text_string(out, "\n");
+}
+
 static void print_repaired(round *r, const char *name, const nb__repair_result *result)
 {
-    bool is_changed = result->kept_in[0] != '\0';
+    bool is_changed = result->dropped_spans > 0 || result->is_rebuilt;
     r->good += !is_changed;
-    if (r->command->is_json) {
-        nb__text_printf(&r->out,
-                        "{\"segment\":\"%s\",\"is_changed\":%s,\"dropped_spans\":%" PRIu64
-                        ",\"dropped_bytes\":%" PRIu64 ",\"kept_in\":",
-                        name, is_changed ? "true" : "false", result->dropped_spans,
-                        result->dropped_bytes);
-        nb__text_json(&r->out, nb__span(result->kept_in));
-        nb__text_string(&r->out, "}\n");
-    } else if (is_changed) {
-        nb__text_printf(
-            &r->out, "%s  repaired: %" PRIu64 " place%s, %" PRIu64 " bytes dropped; kept as %s\n",
-            name, result->dropped_spans, result->dropped_spans == 1 ? "" : "s",
-            result->dropped_bytes, result->kept_in);
-    } else {
-        nb__text_printf(&r->out, "%s  good, unchanged\n", name);
+    if (!r->command->is_json) {
+        print_repaired_words(name, result, &r->out);
+        return;
     }
+    nb__text_printf(&r->out,
+                    "{\"segment\":\"%s\",\"is_changed\":%s,\"dropped_spans\":%" PRIu64
+                    ",\"dropped_bytes\":%" PRIu64 ",\"kept_in\":",
+                    name, is_changed ? "true" : "false", result->dropped_spans,
+                    result->dropped_bytes);
+    nb__text_json(&r->out, nb__span(result->kept_in));
+    nb__text_string(&r->out, "}\n");
 }
 
 int nb__command_journal_repair(const nb__journal_command *command)

@@ -41,6 +41,11 @@ static void print_size(const nb__info *info, nb__text *out)
                     "segments  %" PRIu32 ", %" PRIu32 " of them packed: %s plain, %s packed on "
                     "disk; %s of lines\n",
                     t->segments, t->packed, plain, packed, all);
+    if (t->repairs > 0)
+        nb__text_printf(out,
+                        "repaired  %" PRIu64 " bytes are missing, at %" PRIu64
+                        " place%s; what was damaged is kept beside them\n",
+                        t->repaired_bytes, t->repairs, plural(t->repairs));
     if (info->reads.frames_total > 0)
         nb__text_printf(out, "index     %" PRIu64 " zstd frames\n", info->reads.frames_total);
     nb__text_printf(out, "lines    ");
@@ -299,10 +304,11 @@ void nb__info_print_json(const nb__info *info, nb__text *out)
                     ",\"segments\":%" PRIu32 ",\"packed\":%" PRIu32 ",\"plain_bytes\":%" PRIu64
                     ",\"packed_bytes\":%" PRIu64 ",\"line_bytes\":%" PRIu64
                     ",\"frame_bytes\":%" PRIu64 ",\"zstd_frames\":%" PRIu64
-                    ",\"is_stopped\":%s,\"damages\":%" PRIu64 ",",
+                    ",\"is_stopped\":%s,\"damages\":%" PRIu64 ",\"repairs\":%" PRIu64
+                    ",\"repaired_bytes\":%" PRIu64 ",",
                     t->segments, t->packed, t->plain_bytes, t->packed_bytes,
                     info->reads.plain_bytes, info->frame_bytes, info->reads.frames_total,
-                    t->is_stopped ? "true" : "false", info->damages);
+                    t->is_stopped ? "true" : "false", info->damages, t->repairs, t->repaired_bytes);
     put_time(out, "first", t->first_ns);
     nb__text_string(out, ",");
     put_time(out, "last", t->last_ns);

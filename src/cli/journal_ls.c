@@ -40,9 +40,12 @@ static void print_row(const night *n, nb__text *out)
     nb__journal_clock_text(first, t->first_ns);
     nb__journal_clock_text(last, t->last_ns);
     nb__text_printf(
-        out, "%04d-%02d-%02d %s  %8" PRIu32 "  %10s  %10s  %-8s  %-8s  %11" PRIu64 "  %-6s  %s\n",
+        out, "%04d-%02d-%02d %s  %8" PRIu32 "  %10s  %10s  %-8s  %-8s  %11" PRIu64 "  %-6s  %s",
         n->date / 10000, n->date / 100 % 100, n->date % 100, weekdays[nb__date_weekday(n->date)],
         t->segments, plain, packed, first, last, t->frames, nb__feed_kind_name(n->feed), n->state);
+    if (t->repairs > 0)
+        nb__text_printf(out, ", repaired: %" PRIu64 " bytes are missing", t->repaired_bytes);
+    nb__text_string(out, "\n");
 }
 
 static void print_time(const char *name, int64_t ns, nb__text *out)
@@ -60,13 +63,15 @@ static void print_time(const char *name, int64_t ns, nb__text *out)
 static void print_json(const night *n, nb__text *out)
 {
     const nb__recording_totals *t = &n->totals;
-    nb__text_printf(
-        out,
-        "{\"night\":\"%04d-%02d-%02d\",\"feed\":\"%s\",\"state\":\"%s\",\"segments\":"
-        "%" PRIu32 ",\"packed\":%" PRIu32 ",\"plain_bytes\":%" PRIu64 ",\"packed_bytes\":%" PRIu64
-        ",\"lines\":%" PRIu64 ",\"frames\":%" PRIu64 ",\"damages\":%" PRIu64,
-        n->date / 10000, n->date / 100 % 100, n->date % 100, nb__feed_kind_name(n->feed), n->state,
-        t->segments, t->packed, t->plain_bytes, t->packed_bytes, t->lines, t->frames, t->damages);
+    nb__text_printf(out,
+                    "{\"night\":\"%04d-%02d-%02d\",\"feed\":\"%s\",\"state\":\"%s\",\"segments\":"
+                    "%" PRIu32 ",\"packed\":%" PRIu32 ",\"plain_bytes\":%" PRIu64
+                    ",\"packed_bytes\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"frames\":%" PRIu64
+                    ",\"damages\":%" PRIu64 ",\"repairs\":%" PRIu64 ",\"repaired_bytes\":%" PRIu64,
+                    n->date / 10000, n->date / 100 % 100, n->date % 100,
+                    nb__feed_kind_name(n->feed), n->state, t->segments, t->packed, t->plain_bytes,
+                    t->packed_bytes, t->lines, t->frames, t->damages, t->repairs,
+                    t->repaired_bytes);
     print_time("first", t->first_ns, out);
     print_time("last", t->last_ns, out);
     nb__text_string(out, ",\"path\":");

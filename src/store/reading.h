@@ -23,7 +23,7 @@ typedef struct part {
     bool has_start;
     bool has_totals;           /* what follows is known */
     int64_t first_ns, last_ns; /* session times; first > last: no line has one */
-    uint64_t lines, frames, found_damages;
+    uint64_t lines, frames, found_damages, repairs, repaired_bytes;
     bool is_stopped;      /* of one that was read whole: it ends with a stop mark */
     uint64_t total_bytes; /* of the file, when it was looked at */
     span *damages;        /* plain one: what its sums, or its form, say is damaged, in order */

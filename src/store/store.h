@@ -181,10 +181,12 @@ typedef struct nb__recording_totals {
     uint32_t segments, packed;          /**< of them packed */
     uint64_t plain_bytes, packed_bytes; /**< on disk, of the files that are read */
     uint64_t lines, frames;
-    uint64_t damages;          /**< that showed on the way: what was not read was not checked */
-    int64_t first_ns, last_ns; /**< session time; NB_TIME_UNDEF: no line */
-    int64_t changed_ns;        /**< UTC, of its newest file */
-    bool is_stopped;           /**< its last segment ends with a stop mark */
+    uint64_t damages; /**< that showed on the way: what was not read was not checked */
+    uint64_t repairs, repaired_bytes; /**< places where a repair dropped bytes; how many, as far as
+                                         their number is known */
+    int64_t first_ns, last_ns;        /**< session time; NB_TIME_UNDEF: no line */
+    int64_t changed_ns;               /**< UTC, of its newest file */
+    bool is_stopped;                  /**< its last segment ends with a stop mark */
 } nb__recording_totals;
 /** The whole recording, range or not, without moving in it: from the indexes of packed segments and
  * the last frame of the last; plain segments are read whole, again only when they grew. */

@@ -13,6 +13,16 @@ static void widen(int64_t first_ns, int64_t last_ns, int64_t *least_ns, int64_t 
         *most_ns = last_ns;
 }
 
+static void count_repair(part *p, const nb__journal_line *line)
+{
+    nb__journal_repair repair;
+    if (line->kind != NB__JOURNAL_REPAIR ||
+        nb__journal_repair_parse(line->payload, &repair, NULL) != NB_OK)
+        return;
+    p->repairs++;
+    p->repaired_bytes += repair.size_bytes;
+}
+
 /* Without an index: by reading it, beside what is being read. */
 static void total_lines(nb__recording *r, part *p, const char *path)
 {
@@ -30,6 +40,7 @@ static void total_lines(nb__recording *r, part *p, const char *path)
         p->lines++;
         p->frames += entry.line.kind == NB__JOURNAL_FRAME;
         p->is_stopped |= entry.line.kind == NB__JOURNAL_STOP;
+        count_repair(p, &entry.line);
         if (entry.session_ns != NB_TIME_UNDEF)
             widen(entry.session_ns, entry.session_ns, &p->first_ns, &p->last_ns);
     }
@@ -48,6 +59,14 @@ static void total_rows(const nb__recording *r, part *p)
         p->lines += row->lines;
         p->frames += row->frames;
     }
+    nb_span rest = {p->packed.marks, p->packed.marks_bytes};
+    for (nb_span text; (text = first_line(rest)).data != NULL;) {
+        nb__journal_line line;
+        if (nb__journal_line_parse(text, &line, NULL) == NB_OK)
+            count_repair(p, &line);
+        rest.data += text.size_bytes + 1;
+        rest.size_bytes -= text.size_bytes + 1;
+    }
 }
 
 static void total_part(nb__recording *r, part *p)
@@ -63,7 +82,7 @@ static void total_part(nb__recording *r, part *p)
     p->total_bytes = entry.size_bytes;
     p->first_ns = INT64_MAX;
     p->last_ns = INT64_MIN;
-    p->lines = p->frames = p->found_damages = 0;
+    p->lines = p->frames = p->found_damages = p->repairs = p->repaired_bytes = 0;
     p->is_stopped = false;
     if (p->packed.has_index)
         total_rows(r, p);
@@ -119,6 +138,8 @@ void nb__recording_total(nb__recording *r, nb__recording_totals *out)
         out->packed_bytes += p->is_packed ? segment->packed_bytes : 0;
         out->lines += p->lines;
         out->frames += p->frames;
+        out->repairs += p->repairs;
+        out->repaired_bytes += p->repaired_bytes;
         out->damages += p->found_damages + (p->trouble.code != NB_OK && !p->is_unreadable);
         if (segment->changed_ns > out->changed_ns)
             out->changed_ns = segment->changed_ns;

@@ -297,6 +297,12 @@ def test_a_flipped_bit_is_found_named_and_repaired():
         frames = [line for line in after if line.split(b" ", 3)[2] == b"frame"]
         assert frames == [line for line in got if line.split(b" ", 3)[2] == b"frame"]
         assert "unchanged" in command("repair", name, "--dir", directory)
+        for _ in ("plain", "packed"):  # what is missing stays told
+            assert f", repaired: {size} bytes are missing" in command("ls", "--dir", directory)
+            assert f"repaired  {size} bytes are missing, at 1 place;" in command("info", "--dir", directory)
+            rows = [json.loads(command(verb, "--json", "--dir", directory)) for verb in ("ls", "info")]
+            assert [(row["repairs"], row["repaired_bytes"]) for row in rows] == [(1, size)] * 2, rows
+            command("pack", "--dir", directory)
 
 
 def test_a_damaged_zstd_frame_costs_no_more_than_itself():
@@ -316,6 +322,12 @@ def test_a_damaged_zstd_frame_costs_no_more_than_itself():
         path = sorted(glob.glob(directory + "/*/*.zst"))[2]
         os.truncate(path, os.path.getsize(path) - 30)
         before = len(raw_lines(recording()))
+        again = directory + "-again"
+        shutil.copytree(directory, again)
+        name = os.path.basename(path)[:-8]
+        assert f"{name}  repaired: no line is missing, its packed form was damaged" in command("repair", name, "--dir", again)
+        command("verify", "--dir", again)
+        shutil.rmtree(again)
         got, words = spoiled_after_repair(directory)
         assert "its index cannot be used" in words, words
         assert 0 < len(got) < before
