@@ -71,10 +71,11 @@ static const char explanation[] =
     "feed has times of its own: its session's. cat seeks by the index and reads only the zstd "
     "frames it needs.\n"
     "\n"
-    "Exit code: 0 when all is well; 65 when something is damaged, missing or torn (cat and info "
-    "go on behind it); 64 wrong\n"
-    "usage, or nothing is there; 75 a recorder writes to it; 71 the system refused. More: "
-    "docs/journal.md.\n";
+    "Exit code: 0 when all is well; 65 when something is damaged, missing or torn, or a newer "
+    "nightbook wrote it (cat and\n"
+    "info go on behind damage, ls only says so); 64 wrong usage, or nothing is there; 75 a "
+    "recorder writes to it; 71 the\n"
+    "system refused. More: docs/journal.md.\n";
 
 int nb__journal_failed(const nb__journal_command *command, const nb_error *error)
 {

@@ -21,6 +21,7 @@ typedef struct round {
     bool has_progress;
     uint64_t done_bytes, all_bytes;
     uint64_t good, bad, missing, left_out;
+    uint64_t broken; /* of the bad: whole in itself, but what it follows is not */
     nb_err err;
     nb_error error;
 } round;
@@ -81,17 +82,22 @@ static void print_damage(const nb__damage *damage, nb__text *out)
                     damage->offset_bytes, damage->words);
 }
 
+/* Nothing of it is damaged: there is nothing that repair could drop. */
+static bool is_whole(const nb__verify_report *v)
+{
+    return v->findings.damages == 0 && (!v->segment.is_packed || v->is_packed_good);
+}
+
 static void print_report(const nb__verify_report *v, const char *name, nb__text *out)
 {
     const nb__journal_findings *f = &v->findings;
     char plain[24], packed[24];
     nb__journal_size_print(plain, f->size_bytes);
     nb__journal_size_print(packed, v->segment.packed_bytes);
-    bool is_whole = f->damages == 0 && (!v->segment.is_packed || v->is_packed_good);
     nb__text_printf(out, "%s  %-7s  %s%s%s, %" PRIu64 " lines, %" PRIu64 " frames%s\n", name,
-                    v->is_good ? "good"
-                    : is_whole ? "BROKEN"
-                               : "DAMAGED",
+                    v->is_good    ? "good"
+                    : is_whole(v) ? "BROKEN"
+                                  : "DAMAGED",
                     plain, v->segment.is_packed ? " in " : " plain",
                     v->segment.is_packed ? packed : "", f->lines, f->frames,
                     f->is_stopped ? "" : ", not stopped");
@@ -173,11 +179,13 @@ static void print_verified(const round *r, nb__text *out)
         nb__text_printf(out, "%zu segment%s, %s: all good\n", r->catalogue.count,
                         r->catalogue.count == 1 ? "" : "s", bytes);
     else
-        nb__text_printf(out,
-                        "%zu segment%s: %" PRIu64 " good, %" PRIu64 " damaged, %" PRIu64
-                        " missing; `nightbook journal repair` drops only what is damaged\n",
-                        r->catalogue.count, r->catalogue.count == 1 ? "" : "s", r->good, r->bad,
-                        r->missing);
+        nb__text_printf(
+            out,
+            "%zu segment%s: %" PRIu64 " good, %" PRIu64 " damaged, %" PRIu64 " broken, %" PRIu64
+            " missing%s\n",
+            r->catalogue.count, r->catalogue.count == 1 ? "" : "s", r->good, r->bad - r->broken,
+            r->broken, r->missing,
+            r->bad > r->broken ? "; `nightbook journal repair` drops only what is damaged" : "");
 }
 
 int nb__command_journal_verify(const nb__journal_command *command)
@@ -191,16 +199,19 @@ int nb__command_journal_verify(const nb__journal_command *command)
         const nb__segment *segment = &r.catalogue.segments[i];
         nb__verify_report *now = &reports[i % 2], *before = &reports[(i + 1) % 2];
         char name[NB__JOURNAL_NAME_BYTES];
+        nb__journal_name_print(name, segment->night, segment->number);
         print_missing(&r, i);
         show_progress(&r, segment);
         nb__verify_fini(now);
         r.err = nb__verify_segment(segment, has_before ? before : NULL, now, &r.error);
-        if (r.err != NB_OK)
+        if (r.err != NB_OK) {
+            nb__fail_in(&r.error, "%s", name);
             break;
+        }
         has_before = true;
         r.done_bytes += bytes_of(segment);
         *(now->is_good ? &r.good : &r.bad) += 1;
-        nb__journal_name_print(name, segment->night, segment->number);
+        r.broken += !now->is_good && is_whole(now);
         if (command->is_json)
             print_report_json(now, name, &r.out);
         else

@@ -109,7 +109,7 @@ static nb_err list(const nb__journal_command *command, const nb__catalogue *cata
 {
     nb__recording_totals sum = {0};
     size_t nights = 0;
-    nb_err err = NB_OK;
+    nb_err err = NB_OK, newer = NB_OK;
     nb__disk_entry entry = {0};
     (void)nb__disk_stat(command->path, &entry, NULL);
     if (!command->is_json)
@@ -122,6 +122,11 @@ static nb_err list(const nb__journal_command *command, const nb__catalogue *cata
             continue; /* not its last */
         night n = {.directory = segment->directory, .date = segment->night};
         err = look(entry.is_directory ? segment->directory : command->path, segment, &n, error);
+        if (err == NB_E_VERSION) { /* the nights that can be read are listed all the same */
+            newer = err;
+            err = NB_OK;
+            continue;
+        }
         if (err != NB_OK)
             break;
         nights++;
@@ -135,7 +140,7 @@ static nb_err list(const nb__journal_command *command, const nb__catalogue *cata
     }
     if (!command->is_json && err == NB_OK)
         print_sum(&sum, nights, command->path, out);
-    return err;
+    return err != NB_OK ? err : newer;
 }
 
 int nb__command_journal_ls(const nb__journal_command *command)
@@ -147,8 +152,11 @@ int nb__command_journal_ls(const nb__journal_command *command)
     if (err != NB_OK)
         return nb__journal_failed(command, &error);
     err = list(command, &catalogue, &out, &error);
+    nb_err written = NB_OK;
+    if (err == NB_OK || err == NB_E_VERSION)
+        written = nb__stdout_write(&out, err == NB_OK ? &error : NULL);
     if (err == NB_OK)
-        err = nb__stdout_write(&out, &error);
+        err = written;
     nb__text_fini(&out);
     nb__catalogue_fini(&catalogue);
     return err == NB_OK ? 0 : nb__journal_failed(command, &error);

@@ -270,9 +270,12 @@ static nb_err look_packed(part *p, block *b, nb__recording_counters *counters, n
 static nb_err settle(part *p, nb_err err, const nb_error *why, nb_error *error)
 {
     if (err == NB_E_VERSION || err == NB_E_MEMORY) {
-        if (error != NULL)
-            *error = *why;
-        return err;
+        char name[NB__JOURNAL_NAME_BYTES];
+        if (error == NULL)
+            return err;
+        nb__journal_name_print(name, p->segment.night, p->segment.number);
+        *error = *why;
+        return nb__fail_in(error, "%s", name);
     }
     if (err != NB_OK) {
         p->is_unreadable = true;

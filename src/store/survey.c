@@ -94,7 +94,7 @@ static nb_err take_lost(surveyor *v, const piece *one, nb_error *error)
                               .offset_bytes = one->offset_bytes,
                               .size_bytes = one->size_bytes}};
     snprintf(lost->damage.words, sizeof lost->damage.words,
-             "zstd frame %zu of %zu, at byte %" PRIu64 " of the packed file: %.60s",
+             "zstd frame %zu of %zu, at byte %" PRIu64 " of the packed file: %.70s",
              one->row_index + 1, packed->row_count, packed->rows[one->row_index].packed_offset,
              one->words);
     return feed_blanks(v, one->size_bytes, error);

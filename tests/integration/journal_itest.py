@@ -271,6 +271,22 @@ def spoiled(directory, expect_lines_at_least):
     return got, words
 
 
+def test_a_night_of_a_newer_nightbook_is_named_and_hides_no_other():
+    with Copy() as directory:
+        path = journal.segments(directory)[-1]
+        night = os.path.basename(path)[:8]
+        later = os.path.join(directory, "20991230")
+        os.mkdir(later)
+        with open(path, "rb") as old, open(os.path.join(later, "20991230-000001.log"), "wb") as new:
+            new.write(re.sub(b'"format":1,"version":"[^"]*"', b'"format":2,"version":"9.1.0"', old.readline()))
+        for verb in ("ls", "verify", "cat"):
+            result = subprocess.run([PROGRAM, "journal", verb, directory], capture_output=True, text=True, check=False)
+            assert result.returncode == EXIT_BROKEN, (verb, result)
+            assert "20991230-000001: nightbook" in result.stderr and "in format 2" in result.stderr, (verb, result.stderr)
+            if verb == "ls":
+                assert f"{night[:4]}-{night[4:6]}-{night[6:]} " in result.stdout, result.stdout
+
+
 def test_a_flipped_bit_is_found_named_and_repaired():
     with Copy() as directory:
         path = journal.segments(directory)[2]
