@@ -15,7 +15,7 @@ static const nb__command commands[] = {
     {"journal", "the recorded nights: list, show, verify, repair, pack, prune",
      nb__command_journal},
     {"replay", "a recorded night once more, over the same protocol", nb__command_replay},
-    {"report", "what a night showed of the questions that only a live night can answer",
+    {"report", "what a night was: coverage, gaps, latency, and what it showed of KIS's wire",
      nb__command_report},
     {"serve", "one session to a feed, its books, and the same protocol for many clients",
      nb__command_serve},
