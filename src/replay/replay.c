@@ -36,7 +36,7 @@ struct nb__replay {
     /* the line ahead */
     bool has_ahead, is_at_end;
     nb__entry ahead;
-    int64_t ahead_place_ns;
+    int64_t ahead_place_ns, read_recv_ns; /* the last: of the line that was read last */
     nb__replay_kind ahead_kind;
     bool ahead_is_item;
     bool is_placed;  /* a line with a time of the session came: the timeline runs */
@@ -51,8 +51,8 @@ struct nb__replay {
     bool is_run_over;        /* another run begins: links of the last one go down, one a call */
     nb__session_clock clock; /* of the item given out */
     char reason[REASON_BYTES];
-    uint64_t frames, rounds, damages, round_frames;
-    bool begins_anew;
+    uint64_t frames, rounds, damages;
+    bool begins_anew, may_loop; /* the second: a frame came, or the round began in the middle */
 };
 
 /* ---- links ---- */
@@ -175,13 +175,15 @@ static void look_ahead(nb__replay *r)
             snprintf(r->reason, sizeof r->reason, "the recording is damaged here: %s",
                      damage.detail);
             r->has_ahead = true;
+            r->ahead_place_ns = r->pace.place_ns;
             r->ahead_kind = NB__REPLAY_HOLE;
             r->ahead_is_item = r->frames > 0;
             r->ahead =
-                (nb__entry){.line = {.recv_ns = r->pace.recv_ns}, .session_ns = NB_TIME_UNDEF};
+                (nb__entry){.line = {.recv_ns = r->read_recv_ns}, .session_ns = NB_TIME_UNDEF};
             break;
         case NB__RECORDING_LINE:
             r->has_ahead = true;
+            r->read_recv_ns = r->ahead.line.recv_ns;
             r->reason[0] = '\0';
             place(r);
             r->ahead_is_item = classify(r, &r->ahead_kind);
@@ -237,7 +239,7 @@ static bool fill(nb__replay *r, nb__replay_item *out)
         out->message = e->message;
         note_up(r, e->line.link); /* after a seek nobody said so */
         r->frames++;
-        r->round_frames++;
+        r->may_loop = true;
         return true;
     case NB__REPLAY_UP:
         note_up(r, e->line.link);
@@ -305,14 +307,14 @@ static nb_err begin_round(nb__replay *r, int64_t begin_ns, int64_t mono_ns, nb_e
     r->link_count = 0;
     r->run[0] = '\0';
     r->rounds++;
-    r->round_frames = 0;
+    r->may_loop = false;
     return NB_OK;
 }
 
 /* @return whether another round begins; one without a frame would never end. */
 static bool loops(nb__replay *r, int64_t mono_ns)
 {
-    if (!r->config.is_loop || r->round_frames == 0)
+    if (!r->config.is_loop || !r->may_loop)
         return false;
     nb_error error = {0};
     if (begin_round(r, NB_TIME_UNDEF, mono_ns, &error) != NB_OK) {
@@ -419,9 +421,11 @@ nb_err nb__replay_seek(nb__replay *replay, int64_t session_ns, int64_t mono_ns, 
 {
     nb_err err = begin_round(replay, session_ns, mono_ns, error);
     replay->begins_anew = false;
-    if (err == NB_OK)
-        replay->rounds--;
-    return err;
+    if (err != NB_OK)
+        return err;
+    replay->rounds--;
+    replay->may_loop = true;
+    return NB_OK;
 }
 
 /* ---- the door ---- */

@@ -488,6 +488,71 @@ static void damage_is_passed_over_and_told(void **state)
     assert_true(view(r).damages >= 1);
 }
 
+/* Four frames, a minute apart, the third of them with a flipped byte. */
+static void record_damaged(rig *r)
+{
+    tape *t = &r->tape;
+    char path[160], bytes[4096];
+    tape_start(t);
+    tape_connect(t, 1);
+    for (int i = 0; i < 4; i++) {
+        char text[24];
+        snprintf(text, sizeof text, "0|T|001|frame%d", i);
+        t->now_ns = at(20261120, 180000) + i * 60 * S;
+        tape_frame(t, 1, text);
+        nb__journal_writer_sum(t->writer, t->now_ns);
+    }
+    tape_end(t);
+    snprintf(path, sizeof path, "%s/20261123-000001.log", t->night);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, sizeof bytes - 1, file);
+    bytes[size] = '\0';
+    char *at_frame = strstr(bytes, "frame2");
+    assert_non_null(at_frame);
+    assert_int_equal(fseek(file, at_frame - bytes, SEEK_SET), 0);
+    assert_int_equal(fputc('X', file), 'X');
+    fclose(file);
+}
+
+/* What stands there first is damage, and was a place far behind before. */
+static void a_seek_to_damage_waits_for_nothing_of_before(void **state)
+{
+    rig *r = *state;
+    record_damaged(r);
+    open_at(r, &(nb__replay_config){.speed = INFINITY});
+    while (step(r) != NB__REPLAY_ENDED)
+        continue;
+    nb__replay_set_speed(r->replay, 1, r->now_ns);
+    assert_int_equal(nb__replay_seek(r->replay, at(20261120, 180150), r->now_ns, NULL), NB_OK);
+    gives_kind(r, NB__REPLAY_HOLE);
+    assert_true(r->item.recv_ns >= at(20261120, 180000));
+    assert_true(r->item.recv_ns <= at(20261120, 180300));
+    assert_int_equal(step(r), NB__REPLAY_WAIT);
+    assert_true(r->due_ns <= r->now_ns + 70 * S);
+    r->now_ns = r->due_ns;
+    gives(r, "0|T|001|frame3");
+}
+
+static void a_loop_goes_on_after_a_seek_behind_its_last_frame(void **state)
+{
+    rig *r = *state;
+    tape *t = &r->tape;
+    tape_start(t);
+    tape_connect(t, 1);
+    tape_frame(t, 1, "0|T|001|f0");
+    t->now_ns = at(20261120, 180030);
+    tape_line(t, 1, NB__JOURNAL_PINGPONG, "{}");
+    tape_end(t);
+    open_at(r, &(nb__replay_config){.speed = INFINITY, .is_loop = true});
+    gives_kind(r, NB__REPLAY_UP);
+    gives(r, "0|T|001|f0");
+    assert_int_equal(nb__replay_seek(r->replay, at(20261120, 180020), r->now_ns, NULL), NB_OK);
+    gives_kind(r, NB__REPLAY_BEGIN);
+    gives_kind(r, NB__REPLAY_UP);
+    gives(r, "0|T|001|f0");
+}
+
 static void a_key_that_was_given_back(void **state)
 {
     rig *r = *state;
@@ -536,6 +601,8 @@ int main(void)
         TEST(after_a_seek_a_gap_is_one_all_the_same),
         TEST(holes_are_told),
         TEST(damage_is_passed_over_and_told),
+        TEST(a_seek_to_damage_waits_for_nothing_of_before),
+        TEST(a_loop_goes_on_after_a_seek_behind_its_last_frame),
         TEST(a_key_that_was_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
