@@ -112,9 +112,10 @@ static bool list_grow(fan_client *c)
 
 static bool list_push(const fan *f, fan_client *c, uint64_t entry)
 {
-    /* who is not blocked is flushed before its list can grow far; pending_max is for those who are
-     */
-    if (c->is_blocked && c->list_count >= f->pending_max && !f->is_patient)
+    /* who is not blocked is flushed before its list can grow far; the end is for those who are: of
+     * more than the ring holds, the first is lost already */
+    uint64_t most = f->is_patient ? f->ring.message_max : f->pending_max;
+    if (c->is_blocked && c->list_count >= most)
         return false;
     if (c->list_count == c->list_capacity && !list_grow(c))
         return false;

@@ -372,6 +372,31 @@ static void conflate(bool is_star, uint64_t seed)
     fake_close(&f);
 }
 
+/* Who is waited for may have more than pending_max waiting, but not more than there is. */
+static void what_waits_for_the_awaited_has_an_end(void **state)
+{
+    (void)state;
+    fake f;
+    fake_peer deaf = {0};
+    fake_open(&f, SMALL_RING, 256, 64);
+    f.fan.is_patient = true;
+    fake_join(&f, &deaf);
+    deaf.room_bytes = 0;
+    for (int i = 0; i < 200; i++) {
+        fan_send(&f.fan, &deaf.client, NB__SPAN("an answer"));
+        fan_flush(&f.fan);
+    }
+    assert_false(deaf.is_slow); /* over 64 */
+    for (int i = 0; i < 10000 && !deaf.is_slow; i++) {
+        fan_send(&f.fan, &deaf.client, NB__SPAN("an answer"));
+        fan_flush(&f.fan);
+    }
+    assert_true(deaf.is_slow);
+    assert_true(f.fan.ring.head < 300);
+    fake_leave(&f, &deaf);
+    fake_close(&f);
+}
+
 static void conflation_brings_the_latest_of_each_key(void **state)
 {
     (void)state;
@@ -608,6 +633,7 @@ int main(void)
         cmocka_unit_test(tidy_is_one_record_of_the_documented_width),
         cmocka_unit_test(last_values_come_once_and_never_go_back),
         cmocka_unit_test(the_slow_are_closed_and_nobody_else_notices),
+        cmocka_unit_test(what_waits_for_the_awaited_has_an_end),
         cmocka_unit_test(conflation_brings_the_latest_of_each_key),
         cmocka_unit_test(what_is_no_book_does_not_conflate),
         cmocka_unit_test(every_client_gets_exactly_its_messages),
