@@ -208,6 +208,8 @@ uint32_t nightly_continuous_minutes(const nb__nightly *n);
 uint32_t nightly_minutes(const key_row *key, uint32_t from, uint32_t count);
 /** The picture's range of minutes, [from, to): the session, and frames before or after it. */
 void nightly_range(const nb__nightly *n, uint32_t *from, uint32_t *to);
+/** -1: one of them is not known, or they are too far apart to tell. */
+int64_t nightly_between_ns(int64_t from_ns, int64_t to_ns);
 int64_t nightly_gap_ns(const nb__nightly *n, const gap_row *gap);
 const nb__topic *nightly_topic(const nb__nightly *n, const key_row *key);
 /** Appends `text` without what a terminal obeys. */

@@ -38,7 +38,7 @@ static void title(const nb__nightly *n, nb__text *out)
     }
     nb__text_printf(out, "recorded from %s to %s (KST), %s, by nightbook ",
                     nightly_when(n->first_ns, from), nightly_when(n->last_ns, to),
-                    nightly_span(n->last_ns - n->first_ns, span));
+                    nightly_span(nightly_between_ns(n->first_ns, n->last_ns), span));
     nightly_append_words(out, n->version);
     nb__text_string(out, " on ");
     nightly_append_words(out, n->host);

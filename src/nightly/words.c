@@ -90,13 +90,19 @@ void nightly_range(const nb__nightly *n, uint32_t *from, uint32_t *to)
         *to = (n->minute_last / TEN + 1) * TEN;
 }
 
-int64_t nightly_gap_ns(const nb__nightly *n, const gap_row *gap)
+int64_t nightly_between_ns(int64_t from_ns, int64_t to_ns)
 {
-    int64_t to_ns = gap->when.to_ns == NB_TIME_UNDEF ? n->last_ns : gap->when.to_ns, ns;
-    if (gap->when.from_ns == NB_TIME_UNDEF || to_ns == NB_TIME_UNDEF ||
-        __builtin_sub_overflow(to_ns, gap->when.from_ns, &ns))
+    int64_t ns;
+    if (from_ns == NB_TIME_UNDEF || to_ns == NB_TIME_UNDEF ||
+        __builtin_sub_overflow(to_ns, from_ns, &ns))
         return -1;
     return ns;
+}
+
+int64_t nightly_gap_ns(const nb__nightly *n, const gap_row *gap)
+{
+    return nightly_between_ns(gap->when.from_ns,
+                              gap->when.to_ns == NB_TIME_UNDEF ? n->last_ns : gap->when.to_ns);
 }
 
 const nb__topic *nightly_topic(const nb__nightly *n, const key_row *key)

@@ -190,6 +190,8 @@ def test_metrics_are_prometheus_text():
             else:
                 name, value = re.fullmatch(r"([a-z0-9_]+)(?:\{[^}]*\})? (\S+)", line).groups()
                 values[name] = float(value)
+        for name in [name for name, kind in types.items() if kind == "summary"]:  # it has two more
+            assert values.pop(f"{name}_sum") > 0 and values.pop(f"{name}_count") > 0, name
         assert helps == set(types) and set(values) == set(types), set(values) ^ set(types)
         assert all(name.startswith("nightbook_") for name in types)
         for name, kind in types.items():
