@@ -42,6 +42,14 @@ bool care_journal_path(const char *directory, char out[NB__STORE_PATH_MAX])
     return care_path(out, directory, "/..");
 }
 
+bool care_segment_of(const char *file_name, int *night, uint32_t *number)
+{
+    char name[NB__JOURNAL_NAME_BYTES + 8];
+    int size = snprintf(name, sizeof name, "%.*s.log", (int)strcspn(file_name, "."), file_name);
+    return size > 0 && (size_t)size < sizeof name &&
+           nb__journal_name_parse(nb__span(name), night, number) == NB__JOURNAL_FILE_PLAIN;
+}
+
 bool care_is_newest(const nb__segment *segment)
 {
     char journal[NB__STORE_PATH_MAX];

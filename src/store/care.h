@@ -70,6 +70,9 @@ void care_unlock(const char *directory, int fd);
 bool care_journal_path(const char *directory, char out[NB__STORE_PATH_MAX]);
 /* The newest segment of the journal that `segment` lies in. */
 bool care_is_newest(const nb__segment *segment);
+/* The segment whose name a file's begins with, up to its first dot: .log, .log.zst.tmp, .damaged-…
+ */
+bool care_segment_of(const char *file_name, int *night, uint32_t *number);
 /* `path` and what follows it, in `out`. @return false: too long. */
 bool care_path(char out[NB__STORE_PATH_MAX], const char *path, const char *suffix);
 /* A file that is written whole under a temporary name: the name, bytes, sync. */

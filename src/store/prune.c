@@ -36,13 +36,8 @@ static bool starts_with(const char *name, const char *prefix)
 static bool is_of_segment(const char *name, int date, uint32_t *number)
 {
     const char *dot = strchr(name, '.');
-    char file[NB__JOURNAL_NAME_BYTES + 8];
     int of_night;
-    if (dot == NULL || dot - name >= NB__JOURNAL_NAME_BYTES)
-        return false;
-    snprintf(file, sizeof file, "%.*s.log", (int)(dot - name), name);
-    if (nb__journal_name_parse(nb__span(file), &of_night, number) != NB__JOURNAL_FILE_PLAIN ||
-        of_night != date)
+    if (dot == NULL || !care_segment_of(name, &of_night, number) || of_night != date)
         return false;
     static const char *const suffixes[] = {".log", ".log.zst", ".log.tmp", ".log.zst.tmp"};
     for (size_t i = 0; i < NB__COUNT_OF(suffixes); i++)

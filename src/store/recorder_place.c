@@ -176,7 +176,10 @@ static void see_leftover(void *self, const nb__disk_entry *entry)
 {
     leftovers *l = self;
     size_t size = strlen(entry->name), tail = sizeof TEMPORARY - 1;
-    if (entry->is_directory || size <= tail || strcmp(entry->name + size - tail, TEMPORARY) != 0)
+    int night;
+    uint32_t number;
+    if (entry->is_directory || size <= tail || strcmp(entry->name + size - tail, TEMPORARY) != 0 ||
+        !care_segment_of(entry->name, &night, &number)) /* others' are nobody's business */
         return;
     nb__text_printf(&l->paths, "%s/%s", l->directory, entry->name);
     nb__text_append(&l->paths, "", 1);

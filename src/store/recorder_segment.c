@@ -3,6 +3,7 @@
  * A segment's begin and end. The first write of each holds its start mark, the links that are up,
  * and what was lost before it; only then is it ours. Never is anything appended to an older one.
  */
+#include "care.h"
 #include "recorder.h"
 #include <errno.h>
 #include <stdio.h>
@@ -49,13 +50,9 @@ typedef struct highest {
 static void see_number(void *self, const nb__disk_entry *entry)
 {
     highest *h = self;
-    char name[NB__JOURNAL_NAME_BYTES + 8];
     int night;
     uint32_t number;
-    int size = snprintf(name, sizeof name, "%.*s.log", (int)strcspn(entry->name, "."), entry->name);
-    if (size > 0 && (size_t)size < sizeof name &&
-        nb__journal_name_parse(nb__span(name), &night, &number) == NB__JOURNAL_FILE_PLAIN &&
-        night == h->night && number > h->number)
+    if (care_segment_of(entry->name, &night, &number) && night == h->night && number > h->number)
         h->number = number;
 }
 

@@ -95,9 +95,12 @@ static void leftovers_of_a_pack_are_removed(void **state_)
     rig_close(&r, "over");
     in_journal(&r, "20261123/20261123-000001.log.zst.tmp", path);
     assert_int_equal(nb__file_write(path, NB__SPAN("half"), 0600, NULL), NB_OK);
+    in_journal(&r, "20261123/notes.tmp", path); /* none of ours */
+    assert_int_equal(nb__file_write(path, NB__SPAN("mine"), 0600, NULL), NB_OK);
     assert_int_equal(rig_open(&r, NB__FEED_LIVE), NB_OK);
     assert_false(exists(&r, "20261123/20261123-000001.log.zst.tmp"));
     assert_true(exists(&r, "20261123/20261123-000001.log"));
+    assert_true(exists(&r, "20261123/notes.tmp"));
     rig_fini(&r);
 }
 
