@@ -185,6 +185,7 @@ static nb__recorder_config recorder_of(const nb__serve *s)
     config.keep_bytes = s->configuration.keep_bytes;
     config.pack_level = (int)nb__settings_number(settings, "pack-level");
     config.is_asked_for = nb__settings_from(settings, "journal") == NB__FROM_FLAG;
+    config.counts_unstated_as_live = s->configuration.feed == NB__CHOICE_KIS;
     config.calendar = nb__serve_calendar(s);
     return config;
 }
@@ -218,6 +219,8 @@ nb_err nb__serve_open_plant(nb__serve *s, bool keeps_records, nb_error *error)
         feeds[i] =
             (nb__feed_config){.address = c->link, .kind = kind_of(c), .session = session_of(s)};
         nb__random_bytes(&feeds[i].session.seed, sizeof feeds[i].session.seed);
+        if (c->feed == NB__CHOICE_SIM)
+            feeds[i].name = "sim"; /* its port is another one each time; a night's link is one */
         if (is_kis)
             fill_live(s, i, &lives[i], &feeds[i]);
     }

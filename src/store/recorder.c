@@ -135,6 +135,11 @@ void nb__recorder_line(nb__recorder *r, uint32_t feed, nb__journal_kind kind, nb
 
 /* ---- links ---- */
 
+static nb__feed_kind kind_of(const nb__recorder *r, nb__feed_kind stated)
+{
+    return stated == NB__FEED_OTHER && r->config.counts_unstated_as_live ? NB__FEED_LIVE : stated;
+}
+
 static bool is_wanted(const nb__recorder *r, nb__feed_kind kind)
 {
     return kind == NB__FEED_LIVE || r->config.is_asked_for;
@@ -196,7 +201,7 @@ void nb__recorder_connect(nb__recorder *r, uint32_t feed, const char *name, cons
     link->connect = (nb__journal_connect){.clock = *clock};
     snprintf(link->connect.feed, sizeof link->connect.feed, "%s", name);
     snprintf(link->connect.address, sizeof link->connect.address, "%s", address);
-    link->is_recorded = admit(r, link, clock->kind);
+    link->is_recorded = admit(r, link, kind_of(r, clock->kind));
     if (link->is_recorded) {
         r->clock = *clock;
         r->minute_end_ns = r->minute_begin_ns; /* its session time may be another */

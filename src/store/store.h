@@ -52,6 +52,9 @@ typedef struct nb__recorder_config {
     uint64_t keep_bytes;    /**< oldest nights are removed beyond it; 0: all are kept */
     int pack_level;         /**< 1–19; 0: segments stay plain. Default 1 */
     bool is_asked_for; /**< the user named the directory: feeds that are not live are recorded */
+    /** A server that states nothing of itself counts as live: the user said it is (--feed kis at an
+     * address of his own). */
+    bool counts_unstated_as_live;
     const nb_calendar *calendar;
 } nb__recorder_config;
 nb__recorder_config nb__recorder_config_default(void);

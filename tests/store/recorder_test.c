@@ -428,6 +428,28 @@ static void what_is_not_known_to_be_live_is_not_recorded_unasked(void **state_)
     rig_fini(&r);
 }
 
+/* --feed kis at an address of the user's own: it is recorded as what he says it is, among live
+ * nights, unless it says itself that it is none. */
+static void what_the_user_calls_live_is_recorded_unless_it_says_otherwise(void **state_)
+{
+    (void)state_;
+    rig r;
+    rig_init(&r);
+    r.config.counts_unstated_as_live = true;
+    assert_int_equal(rig_open(&r, NB__FEED_OTHER), NB_OK);
+    connect_as(&r, 0, NB__FEED_OTHER);
+    send_frame(&r, 0);
+    nb__recorder_write(r.recorder);
+    assert_string_equal(state(&r), "recording");
+    rig_close(&r, "over");
+    assert_int_equal(rig_open(&r, NB__FEED_LIVE), NB_OK);
+    rig_close(&r, "over");
+    assert_int_equal(rig_open(&r, NB__FEED_OTHER), NB_OK);
+    connect_as(&r, 0, NB__FEED_SIM);
+    assert_string_equal(state(&r), "off");
+    rig_fini(&r);
+}
+
 static void live_nights_stay_among_themselves(void **state_)
 {
     (void)state_;
@@ -630,6 +652,7 @@ int main(void)
         cmocka_unit_test(only_live_feeds_are_recorded_unasked),
         cmocka_unit_test(live_nights_stay_among_themselves),
         cmocka_unit_test(what_is_not_known_to_be_live_is_not_recorded_unasked),
+        cmocka_unit_test(what_the_user_calls_live_is_recorded_unless_it_says_otherwise),
         cmocka_unit_test(a_segment_that_begins_with_a_gap_knows_its_link),
         cmocka_unit_test(another_kind_beside_the_one_that_is_recorded_is_refused),
         cmocka_unit_test(a_directory_has_one_recorder),
