@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define TURN_BYTES ((size_t)256 << 10)
-#define ORIGINS 200 /* recorded links that are told apart; UINT8_MAX: none */
+#define ITEM_BYTES ((size_t)128) /* what is no frame costs a turn its part, too */
+#define ORIGINS 200              /* recorded links that are told apart; UINT8_MAX: none */
 
 static nb__feed *feed_of(nb__plant *plant)
 {
@@ -191,9 +192,10 @@ static bool play_one(nb__plant *plant, size_t *left_bytes)
         break;
     }
     player->recv_ns = item.recv_ns;
+    size_t cost_bytes = item.message.size_bytes > ITEM_BYTES ? item.message.size_bytes : ITEM_BYTES;
     give(plant, &item);
-    if (item.message.size_bytes < *left_bytes) {
-        *left_bytes -= item.message.size_bytes;
+    if (cost_bytes < *left_bytes && item.kind != NB__REPLAY_BEGIN) {
+        *left_bytes -= cost_bytes;
         return true;
     }
     wake(plant);

@@ -106,12 +106,14 @@ static nb__gate_state look(void *self)
     return p->gate;
 }
 
-static void replay_open(replayed *p, nb__loop *loop, const tape *t, double speed)
+static void replay_open_as(replayed *p, nb__loop *loop, const tape *t, double speed, bool is_loop)
 {
     nb_error error = {0};
-    *p = (replayed){
-        .loop = loop,
-        .config = {.path = t->directory, .calendar = nb_calendar_builtin(), .speed = speed}};
+    *p = (replayed){.loop = loop,
+                    .config = {.path = t->directory,
+                               .calendar = nb_calendar_builtin(),
+                               .speed = speed,
+                               .is_loop = is_loop}};
     nb__feed_config feed = {
         .kind = NB__FEED_REPLAY, .session = nb__replay_session_config(256), .replay = &p->config};
     const nb__plant_config config = {.feeds = &feed,
@@ -122,6 +124,11 @@ static void replay_open(replayed *p, nb__loop *loop, const tape *t, double speed
     if (nb__plant_open(loop, &config, &p->plant, &error) != NB_OK)
         fail_msg("%s", error.detail);
     listen_to(&p->out, p->plant);
+}
+
+static void replay_open(replayed *p, nb__loop *loop, const tape *t, double speed)
+{
+    replay_open_as(p, loop, t, speed, false);
 }
 
 static nb__replay_view view(const replayed *p)
@@ -349,6 +356,44 @@ static void a_closed_gate_stops_it_and_nothing_is_lost(void **state)
     assert_int_equal(tape_close(&t), 0);
 }
 
+/* Clients, signals and requests have their turn, whatever little there is to play. */
+static void a_turn_has_an_end(void **state)
+{
+    rig *r = *state;
+    tape t;
+    static replayed p;
+    assert_int_equal(tape_open(&t), 0);
+    tape_start(&t);
+    tape_connect(&t, 1);
+    tape_frame(&t, 1, "0|T|001|a");
+    for (int i = 0; i < 10000; i++)
+        tape_gap(&t, 1, "lost", true), tape_connect(&t, 1);
+    tape_end(&t);
+    replay_open(&p, r->loop, &t, INFINITY);
+    UNTIL(r, p.out.count == 1);
+    turns(&p, 1);
+    assert_in_range(p.out.downs, 1, 9000);
+    UNTIL(r, p.out.downs == 10000);
+    nb__plant_close(p.plant);
+    assert_int_equal(tape_close(&t), 0);
+}
+
+static void a_round_has_a_turn_of_its_own(void **state)
+{
+    rig *r = *state;
+    tape t;
+    static replayed p;
+    assert_int_equal(tape_open(&t), 0);
+    record_books(&t, 1);
+    replay_open_as(&p, r->loop, &t, INFINITY, true);
+    turns(&p, 2);
+    uint64_t rounds = view(&p).rounds;
+    turns(&p, 10);
+    assert_in_range(view(&p).rounds, rounds + 5, rounds + 10);
+    nb__plant_close(p.plant);
+    assert_int_equal(tape_close(&t), 0);
+}
+
 static void any_key_is_taken_at_once(void **state)
 {
     rig *r = *state;
@@ -498,6 +543,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(books_come_out_as_they_did_live),
         TEST(a_closed_gate_stops_it_and_nothing_is_lost),
+        TEST(a_turn_has_an_end),
+        TEST(a_round_has_a_turn_of_its_own),
         TEST(any_key_is_taken_at_once),
         TEST(another_place_forgets_the_books),
         TEST(keys_that_end_and_holes_make_books_stale),
