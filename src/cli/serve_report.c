@@ -14,11 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATE_NS (600 * NB__NS_PER_S)          /* of session time: late frames are of the night */
-#define EVIDENCE_LATE_NS (900 * NB__NS_PER_S) /* live: the plant says when its evidence is there   \
-                                               */
-#define LOOK_LEAST_NS (200 * NB__NS_PER_MS)
-#define LOOK_MOST_NS (30 * NB__NS_PER_S)
+#define LATE_NS (600 * NB__NS_PER_S) /* of session time: late frames are of the night */
+#define EVIDENCE_LATE_NS                                                                           \
+    (900 * NB__NS_PER_S) /* live: the plant says when its evidence is there                        \
+                          */
+#define LOOK_NS (200 * NB__NS_PER_MS)
+#define LOOK_LIVE_NS (30 * NB__NS_PER_S)
 #define AGAIN_NS (5 * NB__NS_PER_S)
 
 struct nb__serve_report {
@@ -150,11 +151,8 @@ static void look(nb__timer *timer, int64_t now_mono_ns)
                now_ns >= night.end_ns + late_ns) {
         start(r);
     }
-    double speed = clock->speed > 0 ? clock->speed : 1;
-    double wait_ns = (double)LOOK_MOST_NS / speed;
-    nb__timer_set(s->loop, timer,
-                  now_mono_ns +
-                      (wait_ns < (double)LOOK_LEAST_NS ? LOOK_LEAST_NS : (int64_t)wait_ns));
+    bool is_live = clock->kind == NB__FEED_LIVE; /* others may run at any speed, or not yet say */
+    nb__timer_set(s->loop, timer, now_mono_ns + (is_live ? LOOK_LIVE_NS : LOOK_NS));
 }
 
 void nb__serve_tell(void *self, const nb__notice *notice)
@@ -179,7 +177,7 @@ void nb__serve_report_begin(nb__serve *s)
     r->job.done = report_made;
     r->evidence_directory =
         nb__plant_evidence(s->plant) != NULL ? nb__settings_text(s->settings, "state-dir") : NULL;
-    nb__timer_set(s->loop, &r->timer, nb__loop_mono_ns(s->loop) + LOOK_LEAST_NS);
+    nb__timer_set(s->loop, &r->timer, nb__loop_mono_ns(s->loop) + LOOK_NS);
 }
 
 void nb__serve_report_end(nb__serve *s)

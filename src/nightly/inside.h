@@ -112,18 +112,19 @@ typedef struct best {
 
 struct nb__nightly {
     const nb_calendar *calendar;
-    int directory_night;
     nb_night night; /* by the first session time; start_date NB_DATE_UNDEF: nothing came */
     int64_t base_ns;
-    nb__feed_kind kind;
-    bool has_start, is_stopped, is_ended;
-    char version[24], host[64], run[17];
-    uint64_t runs;
     int64_t first_ns, last_ns; /* session time of any line; NB_TIME_UNDEF */
+    int directory_night;
+    nb__feed_kind kind;
+    char version[24], host[64], run[17];
+    bool has_start, is_stopped, is_ended, has_disk;
+    bool is_from_recording; /* the one part is of our own evidence */
+    uint64_t runs;
 
     uint64_t kinds[NB__JOURNAL_UNKNOWN + 1];
     uint64_t frames, frame_bytes, records, books_decoded, unsplit, bad_records, unknown_records,
-        keyless, encrypted, notices, untimed, outside, keys_refused, repairs;
+        keyless, encrypted, untimed, outside, keys_refused;
     uint32_t minute_first, minute_last; /* with a frame */
     minute_row minutes[MINUTES_MAX];
     int64_t second; /* the one that is counted */
@@ -138,46 +139,30 @@ struct nb__nightly {
     uint8_t *products;
     uint32_t *key_of; /* of a topic: its row + 1; 0: none */
     key_row *keys;
-    uint32_t key_count, key_capacity;
     uint32_t *order; /* rows, most records first; made at the end */
+    uint32_t key_count, key_capacity;
     uint32_t registered, registered_most;
 
+    /* of each list below: rows, and what found no place */
+    uint32_t feed_count, link_count, link_found, gap_count, cause_count, code_count, refusal_count,
+        drift_count, step_count, hole_count, damage_count, part_count;
+    uint64_t gaps_other, causes_other, codes_other, refusals_other, drifts_other, steps_other,
+        holes_other, damages_other;
+    uint64_t confirmed, given_back, refused;
     feed_row feeds[FEEDS_MAX];
-    uint32_t feed_count;
     link_row links[LINKS_MAX];
-    uint32_t link_count, link_found;
     gap_row gaps[GAPS_MAX];
-    uint32_t gap_count;
-    uint64_t gaps_other;
     cause_row causes[CAUSES_MAX];
-    uint32_t cause_count;
-    uint64_t causes_other;
     code_row codes[CODES_MAX];
-    uint32_t code_count;
-    uint64_t codes_other, confirmed, given_back;
     refusal_row refusals[REFUSALS_MAX];
-    uint32_t refusal_count;
-    uint64_t refused, refusals_other;
     drift_row drifts[DRIFTS_MAX];
-    uint32_t drift_count;
-    uint64_t drifts_other;
     struct {
         int64_t at_ns, step_ns;
     } steps[STEPS_MAX];
-    uint32_t step_count;
-    uint64_t steps_other;
     hole_row holes[HOLES_MAX];
-    uint32_t hole_count;
-    uint64_t holes_other;
     char damages[DAMAGES_MAX][WORDS_MAX];
-    uint32_t damage_count;
-    uint64_t damages_other;
-
     nb__nightly_disk disk;
-    bool has_disk;
     part_row parts[PARTS_MAX];
-    uint32_t part_count;
-    bool is_from_recording; /* the one part is of our own evidence */
 };
 
 /* ---- nightly.c ---- */
