@@ -151,15 +151,15 @@ static void put_links(nb__recorder *r, int64_t recv_ns)
     }
 }
 
-static bool sheet_begin(nb__recorder *r, sheet *s, int64_t recv_ns, const nb__journal_disk *hole,
+static bool sheet_begin(nb__recorder *r, sheet *s, int64_t recv_ns, const nb__journal_disk *disk,
                         int *reason, nb_error *error)
 {
     nb__journal_writer_begin(r->writer);
     r->pending = r->unproved = (tally){0};
     put_start(r, s, recv_ns);
     put_links(r, recv_ns);
-    if (hole != NULL) {
-        nb__journal_disk_print(hole, &r->mark);
+    if (disk != NULL) {
+        nb__journal_disk_print(disk, &r->mark);
         recorder_put(r, recv_ns, 0, NB__JOURNAL_DISK);
     }
     nb_span pending = nb__journal_writer_pending(r->writer);
@@ -192,11 +192,11 @@ static bool sheet_begin(nb__recorder *r, sheet *s, int64_t recv_ns, const nb__jo
     return true;
 }
 
-bool recorder_segment_open(nb__recorder *r, int64_t recv_ns, const nb__journal_disk *hole,
+bool recorder_segment_open(nb__recorder *r, int64_t recv_ns, const nb__journal_disk *disk,
                            int *reason, nb_error *error)
 {
     sheet *s = sheet_create(r, reason, error);
-    return s != NULL && sheet_begin(r, s, recv_ns, hole, reason, error);
+    return s != NULL && sheet_begin(r, s, recv_ns, disk, reason, error);
 }
 
 /* ---- end ---- */
