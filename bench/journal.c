@@ -42,6 +42,19 @@ static void check(nb_err err, const nb_error *error)
     exit(1);
 }
 
+/* What the thread of a process's loop has run, without its helpers. */
+static double loop_ns(pid_t pid)
+{
+    char path[64];
+    unsigned long long ran = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", (int)pid, (int)pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fscanf(file, "%llu", &ran) != 1)
+        die(path);
+    fclose(file);
+    return (double)ran;
+}
+
 static double cpu_ns(clockid_t clock)
 {
     struct timespec used;
@@ -259,7 +272,7 @@ typedef struct variant {
     pid_t pid;
     clockid_t clock;
     int client_fd;
-    double cpu_ns[ROUNDS];
+    double cpu_ns[ROUNDS], loop_ns[ROUNDS];
 } variant;
 
 static feed the_feed;
@@ -325,11 +338,12 @@ static void serve_stop(variant *v)
 static void serve_measure(variant *v, size_t burst, int round, walk *prices)
 {
     uint64_t frames = 0, wanted = 0, has = 0;
-    double before = 0;
+    double before = 0, loop_before = 0;
     int64_t begin_ns = 0;
     for (int i = 0;; i++) {
         if (i == 5) {
             before = cpu_ns(v->clock);
+            loop_before = loop_ns(v->pid);
             begin_ns = bench_now_ns();
             frames = 0;
         }
@@ -342,6 +356,21 @@ static void serve_measure(variant *v, size_t burst, int round, walk *prices)
             break;
     }
     v->cpu_ns[round] = (cpu_ns(v->clock) - before) / (double)frames;
+    v->loop_ns[round] = (loop_ns(v->pid) - loop_before) / (double)frames;
+}
+
+static void print_serve(const char *name, size_t burst, double *loop_times, double *cpu_times,
+                        bool has_rate)
+{
+    double low, high, median = bench_median(loop_times, ROUNDS, &low, &high);
+    printf("| %s | %zu | %.0f (%.0f–%.0f) |", name, burst, median, low, high);
+    median = bench_median(cpu_times, ROUNDS, &low, &high);
+    printf(" %.0f (%.0f–%.0f) |", median, low, high);
+    if (has_rate)
+        printf(" %.2f |\n", 1e3 / median);
+    else
+        printf(" |\n");
+    fflush(stdout);
 }
 
 static int bench_serve(const char *program, const char *directory)
@@ -352,12 +381,13 @@ static int bench_serve(const char *program, const char *directory)
     walk_init(&prices, 1);
     feed_open(&the_feed);
     printf(
-        "the server's CPU a frame (all its threads), median (quartiles) of %d rounds "
-        "interleaved; M/s: what one core sustains at that\n\n| nightbook serve, one client of `*` "
-        "| frames a turn | CPU ns a frame | M/s a core |\n|---|---|---|---|\n",
+        "the server's CPU a frame, ns, median (quartiles) of %d rounds interleaved; M/s: what one "
+        "core sustains at that\n\n| nightbook serve, one client of `*` | frames a turn | the loop "
+        "| "
+        "with the helper threads | M/s a core |\n|---|---|---|---|---|\n",
         ROUNDS);
     for (size_t t = 0; t < NB__COUNT_OF(turns); t++) {
-        double extra[ROUNDS], low, high;
+        double extra_cpu[ROUNDS], extra_loop[ROUNDS];
         for (int round = 0; round < ROUNDS; round++) {
             for (size_t i = 0; i < NB__COUNT_OF(variants); i++) {
                 empty(directory);
@@ -365,16 +395,12 @@ static int bench_serve(const char *program, const char *directory)
                 serve_measure(&variants[i], turns[t], round, &prices);
                 serve_stop(&variants[i]);
             }
-            extra[round] = variants[1].cpu_ns[round] - variants[0].cpu_ns[round];
+            extra_cpu[round] = variants[1].cpu_ns[round] - variants[0].cpu_ns[round];
+            extra_loop[round] = variants[1].loop_ns[round] - variants[0].loop_ns[round];
         }
-        for (size_t i = 0; i < NB__COUNT_OF(variants); i++) {
-            double median = bench_median(variants[i].cpu_ns, ROUNDS, &low, &high);
-            printf("| %s | %zu | %.0f (%.0f–%.0f) | %.2f |\n", variants[i].name, turns[t], median,
-                   low, high, 1e3 / median);
-        }
-        double median = bench_median(extra, ROUNDS, &low, &high);
-        printf("| the difference | %zu | %.0f (%.0f–%.0f) | |\n", turns[t], median, low, high);
-        fflush(stdout);
+        for (size_t i = 0; i < NB__COUNT_OF(variants); i++)
+            print_serve(variants[i].name, turns[t], variants[i].loop_ns, variants[i].cpu_ns, true);
+        print_serve("the difference", turns[t], extra_loop, extra_cpu, false);
     }
     empty(directory);
     return 0;
