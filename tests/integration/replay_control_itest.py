@@ -163,6 +163,7 @@ def test_our_own_client_dates_frames_after_a_seek():
     with replay(directory, "--speed", "max", "--exit") as server:
         out = subprocess.run([PROGRAM, "tap", server.url, "--codes", "*"], capture_output=True, text=True,
                              timeout=20, check=False).stdout
+        assert server.process.wait(10) == 0  # --exit; not ended by us meanwhile
     rows = [json.loads(line) for line in out.splitlines()]
     assert rows and {row["trade_date"] for row in rows if "trade_date" in row} and not any(
         "far_time" in row.get("flags", []) for row in rows)
