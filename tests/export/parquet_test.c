@@ -24,7 +24,7 @@
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-    return "called_from_lib:libduckdb.so\n";
+    return "called_from_lib:libduckdb.so\ncalled_from_lib:libstdc++.so\n";
 }
 #endif
 #endif

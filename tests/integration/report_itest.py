@@ -399,10 +399,10 @@ def test_a_run_that_was_killed_is_a_gap():
         assert found["gaps"][0]["ms"] == 300000 and found["gaps"][0]["reason"] == "nightbook ended without a word"
 
 
-def test_serve_writes_it_at_the_end_of_a_night():
+def serve_a_night(at, speed):
     with tempfile.TemporaryDirectory(prefix="nightbook-serve-report-") as folder:
         journal, told = os.path.join(folder, "journal"), os.path.join(folder, "told")
-        with nb.Server("serve", "--at", "05:10", "--speed", "1200", "--journal", journal, "--window", "nearest:20",
+        with nb.Server("serve", "--at", at, "--speed", speed, "--rate", "100", "--journal", journal, "--window", "nearest:20",
                        "--notify", f"cat >> {told}") as server:
             nb.wait_for("the report", lambda: glob.glob(journal + "/*/report.html") and os.path.exists(told)
                         and "report" in open(told, encoding="utf-8").read(), 40)
@@ -421,6 +421,14 @@ def test_serve_writes_it_at_the_end_of_a_night():
         assert again["totals"]["records"] >= found["totals"]["records"]
         for name in ("report.html", "report.json", "report.txt"):
             assert os.stat(os.path.join(nights[0], name)).st_mode & 0o777 == 0o600
+
+
+def test_serve_writes_it_at_the_end_of_a_night():
+    serve_a_night("05:10", "1200")
+
+
+def test_serve_writes_it_when_the_next_night_begins_at_once():
+    serve_a_night("05:59", "60")
 
 
 if __name__ == "__main__":
