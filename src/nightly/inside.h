@@ -114,7 +114,8 @@ struct nb__nightly {
     const nb_calendar *calendar;
     nb_night night; /* by the first session time; start_date NB_DATE_UNDEF: nothing came */
     int64_t base_ns;
-    int64_t first_ns, last_ns; /* session time of any line; NB_TIME_UNDEF */
+    int64_t first_ns, last_ns;           /* session time of any line; NB_TIME_UNDEF */
+    int64_t recv_first_ns, recv_last_ns; /* of frames, least and most; NB_TIME_UNDEF */
     int directory_night;
     nb__feed_kind kind;
     char version[24], host[64], run[17];

@@ -467,14 +467,33 @@ static int64_t count_of(const json_t *object, const char *name)
     return number < 0 ? 0 : number;
 }
 
-/* @return false: it is of a feed of another kind than the recording. */
+static int64_t time_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    int64_t utc_ns;
+    return text != NULL && nb__kst_parse(nb__span(text), &utc_ns) ? utc_ns : NB_TIME_UNDEF;
+}
+
+/* A run that was not recorded, or was elsewhere, has evidence of this night too: its frames came at
+ * other times. What does not tell its times is taken. */
+static bool is_of_our_time(const nb__nightly *n, const json_t *root)
+{
+    int64_t first_ns = time_of(root, "first"), last_ns = time_of(root, "last");
+    return first_ns == NB_TIME_UNDEF || last_ns == NB_TIME_UNDEF ||
+           n->recv_first_ns == NB_TIME_UNDEF ||
+           (first_ns / NB__NS_PER_S <= n->recv_last_ns / NB__NS_PER_S &&
+            n->recv_first_ns / NB__NS_PER_S <= last_ns / NB__NS_PER_S);
+}
+
+/* @return false: it is of another feed than the recording, or of another time. */
 static bool take_latency(const nb__nightly *n, part_row *part)
 {
     json_t *root = json_loadb(part->json.data, part->json.size_bytes, 0, NULL);
     const json_t *latency = json_object_get(root, "latency");
     const char *banner = json_string_value(json_object_get(root, "banner"));
-    bool is_ours =
+    bool is_our_kind =
         !n->has_start || banner == NULL || strcmp(banner, nb__feed_kind_banner(n->kind)) == 0;
+    bool is_ours = is_our_kind && is_of_our_time(n, root);
     part->has_latency = json_is_object(latency) && count_of(latency, "frames") > 0;
     part->frames = count_of(latency, "frames");
     part->p50_ns = count_of(latency, "p50_ns");
@@ -496,7 +515,7 @@ nb_err nb__nightly_evidence(nb__nightly *n, nb_span json, nb_error *error)
         err = nb__fail(error, NB_E_MEMORY, 0, "memory is exhausted");
     if (err == NB_OK && !take_latency(n, part))
         err = nb__fail(error, NB_E_NOT_FOUND, 0,
-                       "the evidence is of another feed than the "
+                       "the evidence is of another feed or time than the "
                        "recording, which is %s",
                        nb__feed_kind_banner(n->kind));
     if (err != NB_OK) {

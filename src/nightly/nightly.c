@@ -26,6 +26,7 @@ nb__nightly *nb__nightly_new(const nb_calendar *calendar, int night)
     n->directory_night = night;
     n->kind = NB__FEED_OTHER;
     n->first_ns = n->last_ns = n->quiet_since_ns = NB_TIME_UNDEF;
+    n->recv_first_ns = n->recv_last_ns = NB_TIME_UNDEF;
     n->silence.from_ns = NB_TIME_UNDEF;
     n->second = INT64_MIN;
     n->minute_first = MINUTES_MAX;
@@ -318,10 +319,15 @@ void nb__nightly_feed(nb__nightly *n, const nb__nightly_line *line)
         if (is_dated && (n->last_ns == NB_TIME_UNDEF || line->session_ns > n->last_ns))
             n->last_ns = line->session_ns;
     }
-    if (line->kind == NB__JOURNAL_FRAME)
-        note_frame(n, line);
-    else
+    if (line->kind != NB__JOURNAL_FRAME) {
         nightly_mark(n, line);
+        return;
+    }
+    if (n->recv_first_ns == NB_TIME_UNDEF || line->recv_ns < n->recv_first_ns)
+        n->recv_first_ns = line->recv_ns;
+    if (n->recv_last_ns == NB_TIME_UNDEF || line->recv_ns > n->recv_last_ns)
+        n->recv_last_ns = line->recv_ns;
+    note_frame(n, line);
 }
 
 /* ---- the end ---- */

@@ -48,7 +48,8 @@ void nb__nightly_set_disk(nb__nightly *nightly, const nb__nightly_disk *disk);
  * there. Several parts of a night in their order, at most 16. Without any, the open questions are
  * answered from the recording. After the lines.
  * @retval NB_E_JSON  It is none of ours: nothing is taken.
- * @retval NB_E_NOT_FOUND  It is of a feed of another kind than the recording. Nothing is taken.
+ * @retval NB_E_NOT_FOUND  It is of a feed of another kind than the recording, or none of its frames
+ * came while the recording's did. Nothing is taken.
  * @retval NB_E_LIMIT, NB_E_MEMORY
  */
 nb_err nb__nightly_evidence(nb__nightly *nightly, nb_span json, nb_error *error);

@@ -327,6 +327,13 @@ static void test_evidence(void **state)
                                                    "\"banner\":\"REPLAY\"}"),
                                           &error),
                      NB_E_NOT_FOUND);
+    feed(&n, nb__kst_ns(20261120, 180001), 1, NB__JOURNAL_FRAME, "0|H0EUASP0|001|B01612A46^180001");
+    assert_int_equal(nb__nightly_evidence(n.nightly,
+                                          NB__SPAN("{\"nightbook_evidence\":1,\"banner\":\"LIVE\","
+                                                   "\"first\":\"2026-11-20T18:00:05.000+09:00\","
+                                                   "\"last\":\"2026-11-21T06:00:00.000+09:00\"}"),
+                                          &error),
+                     NB_E_NOT_FOUND); /* a run after the recorded one */
     for (int i = 0; i < 16; i++)
         assert_int_equal(nb__nightly_evidence(n.nightly, NB__SPAN(latency), &error), NB_OK);
     assert_int_equal(nb__nightly_evidence(n.nightly, NB__SPAN(latency), &error), NB_E_LIMIT);
