@@ -98,7 +98,7 @@ static void end_segment(making *m, int64_t recv_ns, const char *reason)
     char path[600];
     nb_error error = {0};
     nb__text packed = {0};
-    nb__pack *pack = nb__pack_new(1, 0);
+    nb__pack *pack = nb__pack_new(6, 0);
     nb__journal_stop_print(reason, &m->payload);
     mark(m, recv_ns, 0, NB__JOURNAL_STOP);
     nb__journal_writer_sum(m->writer, recv_ns);

@@ -187,8 +187,8 @@ int nb__command_journal(int argc, char **argv)
         {"keep-bytes", "SIZE", "prune: so many bytes stay, like 50G", NB__OPTION_STRING,
          &c.keep_bytes, 0, 0},
         {"dry-run", NULL, "prune: only say what would go", NB__OPTION_FLAG, &c.is_trial, 0, 0},
-        {"level", "N", "pack: 1 to 19; default 1, which packs these lines best for its time",
-         NB__OPTION_U32, &c.level, 1, 19},
+        {"level", "N", "pack: zstd's, 1 (fast) to 19 (small); default 6", NB__OPTION_U32, &c.level,
+         1, 19},
         {"json", NULL, "ls, info, verify, repair: one object a line", NB__OPTION_FLAG, &c.is_json,
          0, 0},
         {0}};

@@ -11,7 +11,7 @@
 
 #define DAMAGES_SHOWN 20
 #define MISSING_SHOWN 400
-#define DEFAULT_LEVEL 1
+#define DEFAULT_LEVEL 6
 
 /* What the verbs go over, and what came of it. */
 typedef struct round {

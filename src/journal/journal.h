@@ -102,6 +102,8 @@ typedef struct nb__journal_line {
 /** @param text  Without its '\n'. @retval NB_E_JOURNAL  No line; offset and words. `*out`
  * unchanged. Cost: one pass over the head, one memchr over the payload. */
 nb_err nb__journal_line_parse(nb_span text, nb__journal_line *out, nb_error *error);
+/** The same of a line that is known to hold no '\\': the payload is not looked at. */
+nb_err nb__journal_line_parse_clean(nb_span text, nb__journal_line *out, nb_error *error);
 /** The payload's own bytes: into `out`, which holds payload.size_bytes and may be payload.data.
  * @return how many. */
 size_t nb__journal_unescape(nb_span payload, char *out);
@@ -356,6 +358,10 @@ nb__unpack *nb__unpack_new(void);
  * @retval NB_E_FRAME  Damaged. @retval NB_E_LIMIT  Over 64 MiB of plain text.
  * @retval NB_E_MEMORY */
 nb_err nb__unpack_frame(nb__unpack *unpack, nb_span packed, nb__text *plain, nb_error *error);
+/** The same of a frame whose hash an index that is good tells: that proves its bytes, and zstd's
+ * own checksum, a tenth of the cost, is not computed. @retval NB_E_FRAME  It is another, too. */
+nb_err nb__unpack_proved(nb__unpack *unpack, nb_span packed, uint64_t packed_xxh3, nb__text *plain,
+                         nb_error *error);
 void nb__unpack_free(nb__unpack *unpack);
 
 /* ---- mend (mend.c): a segment again, without what is damaged ---- */

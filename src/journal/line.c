@@ -290,7 +290,7 @@ size_t nb__journal_check_escapes(nb_span payload, bool *is_escaped)
     return payload.size_bytes;
 }
 
-nb_err nb__journal_line_parse(nb_span text, nb__journal_line *out, nb_error *error)
+nb_err nb__journal_line_parse_clean(nb_span text, nb__journal_line *out, nb_error *error)
 {
     uint64_t recv_ns, link;
     nb__journal_kind kind;
@@ -303,12 +303,21 @@ nb_err nb__journal_line_parse(nb_span text, nb__journal_line *out, nb_error *err
     if (!take_kind(text, &at, &kind))
         return nb__fail(error, NB_E_JOURNAL, at, "after its link a line has a kind, a word of a-z");
     nb_span payload = {text.data + at, text.size_bytes - at};
-    bool is_escaped;
-    size_t good_bytes = nb__journal_check_escapes(payload, &is_escaped);
-    if (good_bytes < payload.size_bytes)
-        return nb__fail(error, NB_E_JOURNAL, at + good_bytes,
+    *out = (nb__journal_line){(int64_t)recv_ns, (uint32_t)link, kind, false, payload};
+    return NB_OK;
+}
+
+nb_err nb__journal_line_parse(nb_span text, nb__journal_line *out, nb_error *error)
+{
+    nb__journal_line line = {0};
+    nb_err err = nb__journal_line_parse_clean(text, &line, error);
+    if (err != NB_OK)
+        return err;
+    size_t good_bytes = nb__journal_check_escapes(line.payload, &line.is_escaped);
+    if (good_bytes < line.payload.size_bytes)
+        return nb__fail(error, NB_E_JOURNAL, (size_t)(line.payload.data - text.data) + good_bytes,
                         "a backslash begins \\xHH with two of 0-9 and a-f");
-    *out = (nb__journal_line){(int64_t)recv_ns, (uint32_t)link, kind, is_escaped, payload};
+    *out = line;
     return NB_OK;
 }
 

@@ -19,6 +19,8 @@
 
 #define LEVEL_MIN 1
 #define LEVEL_MAX 19
+#define LEVEL_LAZY_MAX 12
+#define MATCH_MIN 7
 #define WINDOW_LOG 23 /* a frame is one segment of zstd's: no more window than its content */
 
 struct nb__pack {
@@ -45,9 +47,14 @@ static void row_begin(nb__pack *pack)
                                  .session_max_ns = INT64_MIN};
 }
 
+/* Lines repeat in long stretches: short matches cost more to read than they save. The levels that
+ * weigh each match know that by themselves. */
 static bool zstd_set(ZSTD_CCtx *zstd, int level)
 {
     level = level < LEVEL_MIN ? LEVEL_MIN : level > LEVEL_MAX ? LEVEL_MAX : level;
+    if (level <= LEVEL_LAZY_MAX &&
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_minMatch, MATCH_MIN)))
+        return false;
     return !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level)) &&
            !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, WINDOW_LOG)) &&
            !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 1)) &&

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+/* for the name of one parameter, which a shared libzstd knows too */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
 static nb_err fail_frame(nb_error *error, size_t offset, const char *words)
@@ -216,7 +218,7 @@ void nb__unpack_free(nb__unpack *unpack)
     free(unpack);
 }
 
-nb_err nb__unpack_frame(nb__unpack *unpack, nb_span packed, nb__text *plain, nb_error *error)
+static nb_err unpack_frame(nb__unpack *unpack, nb_span packed, nb__text *plain, nb_error *error)
 {
     size_t frame_bytes = 0;
     bool is_skippable = false;
@@ -245,4 +247,27 @@ nb_err nb__unpack_frame(nb__unpack *unpack, nb_span packed, nb__text *plain, nb_
     plain->size_bytes = (size_t)size;
     to[size] = '\0';
     return NB_OK;
+}
+
+/* A libzstd that does not know the parameter computes the checksum all the same. */
+static void check_or_not(nb__unpack *unpack, ZSTD_forceIgnoreChecksum_e how)
+{
+    (void)!ZSTD_isError(ZSTD_DCtx_setParameter(unpack->zstd, ZSTD_d_forceIgnoreChecksum, (int)how));
+}
+
+nb_err nb__unpack_frame(nb__unpack *unpack, nb_span packed, nb__text *plain, nb_error *error)
+{
+    check_or_not(unpack, ZSTD_d_validateChecksum);
+    return unpack_frame(unpack, packed, plain, error);
+}
+
+nb_err nb__unpack_proved(nb__unpack *unpack, nb_span packed, uint64_t packed_xxh3, nb__text *plain,
+                         nb_error *error)
+{
+    if (XXH3_64bits(packed.data, packed.size_bytes) != packed_xxh3) {
+        nb__text_clear(plain);
+        return fail_frame(error, 0, "the zstd frame is not the one that was packed");
+    }
+    check_or_not(unpack, ZSTD_d_ignoreChecksum);
+    return unpack_frame(unpack, packed, plain, error);
 }

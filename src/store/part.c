@@ -117,7 +117,10 @@ block_step part_row(part *p, block *b, nb__recording_counters *counters, nb_erro
                                   counters, &why);
     counters->frames_read++;
     if (err == NB_OK)
-        err = nb__unpack_frame(b->unpack, nb__text_view(&b->file), &b->plain, &why);
+        err = p->packed.has_index
+                  ? nb__unpack_proved(b->unpack, nb__text_view(&b->file), row->packed_xxh3,
+                                      &b->plain, &why)
+                  : nb__unpack_frame(b->unpack, nb__text_view(&b->file), &b->plain, &why);
     if (err != NB_OK)
         return fail_row(p, row_index, &why, damage);
     counters->plain_bytes += b->plain.size_bytes;

@@ -103,6 +103,7 @@ struct nb__recording {
     bool has_skipped; /* rows of it: whose the next lines are must be asked of the index */
     block block;
     const char *at, *end; /* lines of the block that were not taken */
+    const char *escape;   /* the first '\\' of them, or `end`; NULL: not looked for */
     nb__journal_links links;
     nb__text message;
     nb__recording_counters counters;

@@ -104,7 +104,7 @@ nb_err nb__recording_seek(nb__recording *r, nb__recording_range range, nb_error 
     r->range = range;
     r->part_index = 0;
     r->stage = STAGE_MISSING;
-    r->at = r->end = NULL;
+    r->at = r->end = r->escape = NULL;
     return NB_OK;
 }
 
@@ -280,6 +280,7 @@ static block_step next_block(nb__recording *r, nb_error *damage)
         }
         r->at = r->block.lines.data;
         r->end = r->at + r->block.lines.size_bytes;
+        r->escape = NULL;
         return step;
     }
     return BLOCK_END;
@@ -338,6 +339,19 @@ static bool fill(nb__recording *r, const char *begin, nb__entry *out)
     return true;
 }
 
+/* Hardly a line has escapes: they are looked for in the block, not line by line. */
+static nb_err parse_line(nb__recording *r, const char *begin, const char *end,
+                         nb__journal_line *out, nb_error *why)
+{
+    nb_span text = {begin, (size_t)(end - begin)};
+    if (r->escape < begin || r->escape == NULL) {
+        r->escape = memchr(begin, '\\', (size_t)(r->end - begin));
+        r->escape = r->escape == NULL ? r->end : r->escape;
+    }
+    return r->escape < end ? nb__journal_line_parse(text, out, why)
+                           : nb__journal_line_parse_clean(text, out, why);
+}
+
 /* The lines of the block up to one of the range. @return END: none is left in it. */
 static nb__recording_step next_line(nb__recording *r, nb__entry *out, nb_error *damage)
 {
@@ -345,8 +359,7 @@ static nb__recording_step next_line(nb__recording *r, nb__entry *out, nb_error *
         nb_error why; /* written on failure only: clearing it costs as much as the parsing */
         const char *begin = r->at, *end = memchr(begin, '\n', (size_t)(r->end - begin));
         nb_err err = end == NULL ? nb__fail(&why, NB_E_FRAME, 0, "it has no end")
-                                 : nb__journal_line_parse((nb_span){begin, (size_t)(end - begin)},
-                                                          &out->line, &why);
+                                 : parse_line(r, begin, end, &out->line, &why);
         if (err != NB_OK)
             return pass_damage(r, &why, damage);
         r->at = end + 1;

@@ -50,7 +50,7 @@ typedef struct nb__recorder_config {
     int64_t segment_ns;     /**< … and so long; default 1 h */
     uint32_t keep_nights;   /**< older ones are removed; 0: all are kept */
     uint64_t keep_bytes;    /**< oldest nights are removed beyond it; 0: all are kept */
-    int pack_level;         /**< 1–19; 0: segments stay plain. Default 1 */
+    int pack_level;         /**< 1–19; 0: segments stay plain. Default 6 */
     bool is_asked_for; /**< the user named the directory: feeds that are not live are recorded */
     /** A server that states nothing of itself counts as live: the user said it is (--feed kis at an
      * address of his own). */

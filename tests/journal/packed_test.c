@@ -273,6 +273,43 @@ static void test_index_of_another(void **state)
     nb__text_fini(&plain);
 }
 
+/* Proved by the hash of the index: any flipped bit, any other hash, is another frame. */
+static void test_proved(void **state)
+{
+    (void)state;
+    nb__text plain = {0}, file = {0}, out = {0};
+    nb_error error;
+    rig_night(&plain, NB__FEED_LIVE, 40);
+    rig_pack(nb__text_view(&plain), NB__PACK_FRAME_BYTES, &file);
+    nb__unpack *unpack = nb__unpack_new();
+    size_t size;
+    bool is_skippable;
+    assert_int_equal(nb__packed_frame_size(nb__text_view(&file), &size, &is_skippable, &error),
+                     NB_OK);
+    nb_span frame = {file.data, size};
+    uint64_t hash = XXH3_64bits(frame.data, frame.size_bytes);
+    for (int round = 0; round < 2; round++) { /* and after one whose checksum is computed */
+        assert_int_equal(nb__unpack_proved(unpack, frame, hash, &out, &error), NB_OK);
+        assert_int_equal(out.size_bytes, plain.size_bytes);
+        assert_memory_equal(out.data, plain.data, out.size_bytes);
+        assert_int_equal(nb__unpack_proved(unpack, frame, hash ^ 1, &out, &error), NB_E_FRAME);
+        assert_int_equal(out.size_bytes, 0);
+        file.data[size - 1] ^= 1; /* of the checksum */
+        assert_int_equal(nb__unpack_frame(unpack, frame, &out, &error), NB_E_FRAME);
+        file.data[size - 1] ^= 1;
+        assert_int_equal(nb__unpack_frame(unpack, frame, &out, &error), NB_OK);
+    }
+    for (size_t i = 0; i < size; i++) {
+        file.data[i] ^= (char)(1 << i % 8);
+        assert_int_equal(nb__unpack_proved(unpack, frame, hash, &out, &error), NB_E_FRAME);
+        file.data[i] ^= (char)(1 << i % 8);
+    }
+    nb__unpack_free(unpack);
+    nb__text_fini(&plain);
+    nb__text_fini(&file);
+    nb__text_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_no_frame_of_ours),
         cmocka_unit_test(test_seek_tables),
         cmocka_unit_test(test_index_of_another),
+        cmocka_unit_test(test_proved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
