@@ -7,8 +7,8 @@
  *     the driver's thread ············· mutex ············ DuckDB's thread
  *
  * A batch is the driver's from take to hand-over and DuckDB's from then until it is given back.
- * Order is file order, since one thread asks. Memory is the ring and one row group, however long
- * the night.
+ * Order is file order, since one thread asks. Memory is the ring and a row group or two, however
+ * long the night.
  */
 #include "copy.h"
 #include <nightbook/nightbook.h>

@@ -9,8 +9,8 @@
 #include "export.h"
 #include <pthread.h>
 
-#define ROWS 2048 /* DuckDB's vector; looked at when it is loaded */
-#define BATCHES 4
+#define ROWS 2048  /* DuckDB's vector; looked at when it is loaded */
+#define BATCHES 64 /* a row group: rows are read while DuckDB compresses those before */
 #define COLUMNS_MAX 1024
 #define DECIMAL_WIDTH 18
 #define DECIMAL_SCALE 9
