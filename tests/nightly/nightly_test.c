@@ -47,7 +47,7 @@ static void begin(night *n, int64_t ns)
 
 static void up(night *n, int64_t ns, uint32_t link, const char *label)
 {
-    char text[256];
+    char text[512];
     snprintf(text, sizeof text,
              "{\"feed\":\"%s\",\"address\":\"ws://ops:21000\",\"clock\":\"live; "
              "session=2026-11-20T18:00:00.000+09:00; speed=1\",\"is_continued\":false}",
