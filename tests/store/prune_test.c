@@ -17,7 +17,7 @@ static void on_removed(void *self, int night, uint64_t size_bytes)
 
 static void put(const rig *r, int night, const char *name, size_t size_bytes)
 {
-    char path[200];
+    char path[512];
     snprintf(path, sizeof path, "%s/%d", r->journal, night);
     if (mkdir(path, 0700) != 0)
         assert_int_equal(errno, EEXIST);
@@ -31,7 +31,7 @@ static void put(const rig *r, int night, const char *name, size_t size_bytes)
 
 static bool is_there(const rig *r, const char *name)
 {
-    char path[200];
+    char path[512];
     snprintf(path, sizeof path, "%s/%s", r->journal, name);
     return access(path, F_OK) == 0;
 }
