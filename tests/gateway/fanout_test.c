@@ -1,42 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who gets which bytes, in which order, in how many writes, whatever the sockets take at a time. */
+#include "allocations.h"
 #include "fake_peers.h"
 #include <stdio.h>
-
-/* Allocations are counted where malloc can be replaced: not under the sanitizers, which have their
- * own. */
-#if defined(__SANITIZE_ADDRESS__)
-#define COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#ifndef COUNTS_ALLOCATIONS
-#define COUNTS_ALLOCATIONS 1
-#endif
-
-#if COUNTS_ALLOCATIONS
-static uint64_t allocations;
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *malloc(size_t size)
-{
-    allocations++;
-    return __libc_malloc(size);
-}
-void *calloc(size_t count, size_t size)
-{
-    allocations++;
-    return __libc_calloc(count, size);
-}
-void *realloc(void *old, size_t size)
-{
-    allocations++;
-    return __libc_realloc(old, size);
-}
-#endif
 
 #define SMALL_RING (1u << 16)
 
