@@ -104,18 +104,6 @@ static nb_err stop_feeding(nb__journal_check *check, nb_error *error)
 
 /* ---- lines and what they say ---- */
 
-/* Raw bytes of a payload that may hold escapes. */
-static uint64_t raw_bytes(const nb__journal_line *line)
-{
-    uint64_t size = line->payload.size_bytes;
-    const char *at = line->payload.data, *end = at + line->payload.size_bytes;
-    while (line->is_escaped && at < end && (at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
-        size -= 3;
-        at++;
-    }
-    return size;
-}
-
 static void widen(tally *sum, int64_t first_ns, int64_t last_ns)
 {
     if (first_ns == NB_TIME_UNDEF)
@@ -134,7 +122,7 @@ static void count_line(tally *sum, const nb__journal_line *line)
     switch (line->kind) {
     case NB__JOURNAL_FRAME:
         sum->frames++;
-        sum->frame_bytes += raw_bytes(line);
+        sum->frame_bytes += nb__journal_message_bytes(line);
         break;
     case NB__JOURNAL_SUM:
         sum->sums++;

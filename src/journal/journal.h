@@ -104,6 +104,8 @@ typedef struct nb__journal_line {
 nb_err nb__journal_line_parse(nb_span text, nb__journal_line *out, nb_error *error);
 /** The same of a line that is known to hold no '\\': the payload is not looked at. */
 nb_err nb__journal_line_parse_clean(nb_span text, nb__journal_line *out, nb_error *error);
+/** How many the payload's own bytes are. */
+size_t nb__journal_message_bytes(const nb__journal_line *line);
 /** The payload's own bytes: into `out`, which holds payload.size_bytes and may be payload.data.
  * @return how many. */
 size_t nb__journal_unescape(nb_span payload, char *out);

@@ -321,6 +321,18 @@ nb_err nb__journal_line_parse(nb_span text, nb__journal_line *out, nb_error *err
     return NB_OK;
 }
 
+/* An escaped byte stands as four. */
+size_t nb__journal_message_bytes(const nb__journal_line *line)
+{
+    size_t size = line->payload.size_bytes;
+    const char *at = line->payload.data, *end = at + line->payload.size_bytes;
+    while (line->is_escaped && at < end && (at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+        size -= 3;
+        at++;
+    }
+    return size;
+}
+
 size_t nb__journal_unescape(nb_span payload, char *out)
 {
     size_t size = 0, at = 0;

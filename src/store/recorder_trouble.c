@@ -85,20 +85,11 @@ static bool take_line(nb_span *lines, nb__journal_line *out)
     return false;
 }
 
-/* An escaped byte stands as four. */
-static size_t message_bytes(const nb__journal_line *line)
-{
-    size_t escapes = 0;
-    for (size_t i = 0; line->is_escaped && i < line->payload.size_bytes; i++)
-        escapes += line->payload.data[i] == '\\';
-    return line->payload.size_bytes - 3 * escapes;
-}
-
 static void lose_lines(nb__recorder *r, nb_span lines)
 {
     for (nb__journal_line line; take_line(&lines, &line);)
         if (line.kind != NB__JOURNAL_SUM && line.kind != NB__JOURNAL_STOP)
-            recorder_lose(r, line.recv_ns, message_bytes(&line));
+            recorder_lose(r, line.recv_ns, nb__journal_message_bytes(&line));
 }
 
 static void count_lines(nb__recorder *r, nb_span lines)
@@ -121,7 +112,7 @@ static void put_lines(nb__recorder *r, nb_span lines)
         size_t size = to == NULL ? 0 : nb__journal_unescape(line.payload, to);
         if (to == NULL || !nb__journal_writer_line(r->writer, line.recv_ns, line.link, line.kind,
                                                    (nb_span){to, size})) {
-            recorder_lose(r, line.recv_ns, message_bytes(&line));
+            recorder_lose(r, line.recv_ns, nb__journal_message_bytes(&line));
             continue;
         }
         r->pending.lines++;
