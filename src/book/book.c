@@ -15,8 +15,11 @@ struct nb__books {
     nb__book_counters counters;
     uint32_t topics_max;
     uint32_t topics_used; /* no book stands at this index or beyond */
+    uint8_t *products;    /* by topic, of its code; PRODUCT_NOT_ASKED */
     nb__book items[];
 };
+
+#define PRODUCT_NOT_ASKED UINT8_MAX
 
 /* What the caller may have found; the rest is found here. */
 #define CALLER_FLAGS (NB_BOOK_DRIFT | NB_BOOK_FAR_TIME)
@@ -46,14 +49,34 @@ const size_t nb__book_metric_count = NB__COUNT_OF(nb__book_metrics);
 nb__books *nb__books_new(uint32_t topics_max)
 {
     nb__books *books = calloc(1, sizeof *books + (size_t)topics_max * sizeof books->items[0]);
-    if (books != NULL)
-        books->topics_max = topics_max;
+    uint8_t *products = malloc((size_t)topics_max + 1);
+    if (books == NULL || products == NULL) {
+        free(books);
+        free(products);
+        return NULL;
+    }
+    memset(products, PRODUCT_NOT_ASKED, (size_t)topics_max + 1);
+    books->topics_max = topics_max;
+    books->products = products;
     return books;
 }
 
 void nb__books_free(nb__books *books)
 {
+    if (books == NULL)
+        return;
+    free(books->products);
     free(books);
+}
+
+nb__product nb__books_product(nb__books *books, uint32_t topic, nb_span code)
+{
+    if (topic >= books->topics_max)
+        return nb__product_of_code(code);
+    uint8_t *product = &books->products[topic];
+    if (*product == PRODUCT_NOT_ASKED)
+        *product = (uint8_t)nb__product_of_code(code);
+    return (nb__product)*product;
 }
 
 /* ---- checks of a quote by itself ---- */

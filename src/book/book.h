@@ -32,6 +32,9 @@ void nb__books_free(nb__books *books);
  * Cost: O(levels), no allocation.
  */
 void nb__books_apply(nb__books *books, uint32_t topic, nb__product product, nb_quote *quote);
+/** The product of a topic's code, asked of the code once. `code`: the topic's own, always the same.
+ */
+nb__product nb__books_product(nb__books *books, uint32_t topic, nb_span code);
 /** No book has come yet; counters stay. */
 void nb__books_forget(nb__books *books);
 /** NULL when there is none yet. */

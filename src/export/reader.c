@@ -21,7 +21,6 @@
 #define DAMAGES_TOLD_MAX 20
 #define PROGRESS_LINES 4096
 #define HOUR_NS (3600 * NB__NS_PER_S)
-#define PRODUCT_NOT_ASKED UINT8_MAX
 
 struct nb__export_reader {
     const nb__export_how *how;
@@ -38,7 +37,6 @@ struct nb__export_reader {
     nb__export_counters *counters;
     nb__topics *topics, *codes; /* (TR, key), as the plant's; keys alone, in order of appearance */
     nb__books *books;
-    uint8_t *products;
     uint32_t *link_of; /* of each topic: which link feeds its book */
     char run[sizeof(((nb__journal_start *)0)->run)];
     uint32_t bad_told;
@@ -144,12 +142,10 @@ static nb_err make_tables(nb__export_reader *reader, nb_error *error)
     reader->topics = nb__topics_new(TOPICS_MAX);
     reader->codes = nb__topics_new(TOPICS_MAX);
     reader->books = nb__books_new(TOPICS_MAX);
-    reader->products = malloc(TOPICS_MAX);
     reader->link_of = calloc(TOPICS_MAX, sizeof *reader->link_of);
     if (reader->topics == NULL || reader->codes == NULL || reader->books == NULL ||
-        reader->products == NULL || reader->link_of == NULL)
+        reader->link_of == NULL)
         return nb__fail(error, NB_E_MEMORY, 0, "no memory for the books");
-    memset(reader->products, PRODUCT_NOT_ASKED, TOPICS_MAX);
     return NB_OK;
 }
 
@@ -158,11 +154,9 @@ static void free_tables(nb__export_reader *reader)
     nb__topics_free(reader->topics);
     nb__topics_free(reader->codes);
     nb__books_free(reader->books);
-    free(reader->products);
     free(reader->link_of);
     reader->topics = reader->codes = NULL;
     reader->books = NULL;
-    reader->products = NULL;
     reader->link_of = NULL;
 }
 
@@ -331,15 +325,6 @@ static bool is_wanted(nb__export_reader *reader, nb_span key)
     return index != NB__TOPIC_NONE;
 }
 
-static nb__product product_of(nb__export_reader *reader, uint32_t topic)
-{
-    uint8_t *product = &reader->products[topic];
-    if (*product == PRODUCT_NOT_ASKED)
-        *product =
-            (uint8_t)nb__product_of_code(nb__span(nb__topics_at(reader->topics, topic)->tr_key));
-    return (nb__product)*product;
-}
-
 static nb_err read_book(nb__export_reader *reader, nb__export_row *row, int drift, nb_quote *quote,
                         nb_error *error)
 {
@@ -356,7 +341,8 @@ static nb_err read_book(nb__export_reader *reader, nb__export_row *row, int drif
     const nb__book *before = nb__books_at(reader->books, topic);
     row->is_resumed = before == NULL || (before->quote.flags & NB_BOOK_STALE) != 0;
     reader->link_of[topic] = row->link;
-    nb__books_apply(reader->books, topic, product_of(reader, topic), quote);
+    nb__books_apply(reader->books, topic,
+                    nb__books_product(reader->books, topic, nb__span(quote->key)), quote);
     row->quote = quote;
     row->event_ns = quote->event_ns;
     row->flags = quote->flags;

@@ -137,7 +137,6 @@ struct nb__nightly {
     nb__topics *topics;
     nb__books *books;
     nb__evidence *evidence;
-    uint8_t *products;
     uint32_t *key_of; /* of a topic: its row + 1; 0: none */
     key_row *keys;
     uint32_t *order; /* rows, most records first; made at the end */

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRODUCT_NOT_ASKED UINT8_MAX
-
 /* ---- life ---- */
 
 nb__nightly *nb__nightly_new(const nb_calendar *calendar, int night)
@@ -32,15 +30,13 @@ nb__nightly *nb__nightly_new(const nb_calendar *calendar, int night)
     n->minute_first = MINUTES_MAX;
     n->topics = nb__topics_new(TOPICS_MAX);
     n->books = nb__books_new(TOPICS_MAX);
-    n->products = malloc(TOPICS_MAX);
     n->key_of = calloc(TOPICS_MAX, sizeof *n->key_of);
     if (n->topics != NULL)
         n->evidence = nb__evidence_new(n->topics, TOPICS_MAX, calendar);
-    if (n->evidence == NULL || n->books == NULL || n->products == NULL || n->key_of == NULL) {
+    if (n->evidence == NULL || n->books == NULL || n->key_of == NULL) {
         nb__nightly_free(n);
         return NULL;
     }
-    memset(n->products, PRODUCT_NOT_ASKED, TOPICS_MAX);
     return n;
 }
 
@@ -55,7 +51,6 @@ void nb__nightly_free(nb__nightly *n)
         nb__text_fini(&n->parts[i].json);
         nb__text_fini(&n->parts[i].words);
     }
-    free(n->products);
     free(n->key_of);
     free(n->keys);
     free(n->order);
@@ -182,14 +177,6 @@ static void note_key(nb__nightly *n, key_row *key, const nb__nightly_line *line,
 
 /* ---- books ---- */
 
-static nb__product product_of(nb__nightly *n, uint32_t topic)
-{
-    uint8_t *product = &n->products[topic];
-    if (*product == PRODUCT_NOT_ASKED)
-        *product = (uint8_t)nb__product_of_code(nb__span(nb__topics_at(n->topics, topic)->tr_key));
-    return (nb__product)*product;
-}
-
 static void note_spread(const nb__nightly *n, key_row *key, const nb_quote *quote, int64_t now_ns)
 {
     nb_price ask = quote->ask[0].price, bid = quote->bid[0].price, spread;
@@ -217,7 +204,8 @@ static bool note_book(nb__nightly *n, key_row *key, const nb_frame *head, nb_spa
     quote->recv_ns = line->recv_ns;
     quote->event_ns = nb_event_time(quote->time_hhmmss, line->session_ns, &is_far);
     quote->flags = (is_far ? NB_BOOK_FAR_TIME : 0u) | (drift > 0 ? NB_BOOK_DRIFT : 0u);
-    nb__books_apply(n->books, key->topic, product_of(n, key->topic), quote);
+    nb__books_apply(n->books, key->topic,
+                    nb__books_product(n->books, key->topic, nb__span(quote->key)), quote);
     n->books_decoded++;
     key->flagged += quote->flags != 0;
     for (uint32_t flags = quote->flags; flags != 0; flags &= flags - 1)

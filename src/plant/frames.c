@@ -11,8 +11,6 @@
  */
 #include "inside.h"
 
-#define PRODUCT_NOT_ASKED UINT8_MAX
-
 static uint32_t topic_of(nb__plant *plant, nb_span tr_id, nb_span record)
 {
     nb__topic topic;
@@ -22,15 +20,6 @@ static uint32_t topic_of(nb__plant *plant, nb_span tr_id, nb_span record)
     if (index == NB__TOPIC_NONE)
         plant->counters.topics_refused++;
     return index;
-}
-
-static nb__product product_of(nb__plant *plant, uint32_t topic)
-{
-    uint8_t *product = &plant->products[topic];
-    if (*product == PRODUCT_NOT_ASKED)
-        *product =
-            (uint8_t)nb__product_of_code(nb__span(nb__topics_at(plant->topics, topic)->tr_key));
-    return (nb__product)*product;
 }
 
 /* @return whether the record is a book; `quote` is then as the books keep it. */
@@ -48,7 +37,8 @@ static bool update_book(nb__plant *plant, const nb__plant_frame *frame, const nb
     quote->flags = (is_far ? NB_BOOK_FAR_TIME : 0u) | (drift > 0 ? NB_BOOK_DRIFT : 0u);
     plant->feed_of[record->topic] =
         plant->player.source != NULL ? plant->player.origin : (uint8_t)frame->feed;
-    nb__books_apply(plant->books, record->topic, product_of(plant, record->topic), quote);
+    nb__product product = nb__books_product(plant->books, record->topic, nb__span(quote->key));
+    nb__books_apply(plant->books, record->topic, product, quote);
     return true;
 }
 

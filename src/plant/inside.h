@@ -44,7 +44,6 @@ struct nb__plant {
     nb__keeper keeper;
     nb__topics *topics;
     nb__books *books;
-    uint8_t *products; /**< by topic: the code's product, asked once */
     uint8_t *feed_of;  /**< by topic: which feed brought its last record */
     const nb_calendar *calendar;
     nb__session_clock clock; /**< of the link that came up last */

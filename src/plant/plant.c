@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define TOPICS_MAX 65536
-#define PRODUCT_NOT_ASKED UINT8_MAX
 #define PLAN_LOOK_NS (100 * NB__NS_PER_MS)
 #define PLAN_REST_NS NB__NS_PER_S /* a session's slots change by its own timers, too */
 
@@ -335,14 +334,11 @@ static nb_err allocate(nb__plant *plant, const nb__plant_config *config, nb_erro
     uint32_t topics_max = config->topics_max;
     plant->topics = nb__topics_new(topics_max);
     plant->books = nb__books_new(topics_max);
-    plant->products = malloc(topics_max);
     plant->feed_of = malloc(topics_max);
     plant->feeds = calloc(config->feed_count, sizeof *plant->feeds);
-    if (plant->topics == NULL || plant->books == NULL || plant->products == NULL ||
-        plant->feed_of == NULL || plant->feeds == NULL ||
-        !nb__codes_init(&plant->codes, topics_max))
+    if (plant->topics == NULL || plant->books == NULL || plant->feed_of == NULL ||
+        plant->feeds == NULL || !nb__codes_init(&plant->codes, topics_max))
         return nb__fail(error, NB_E_MEMORY, 0, "no memory for %u topics", (unsigned)topics_max);
-    memset(plant->products, PRODUCT_NOT_ASKED, topics_max);
     memset(plant->feed_of, UINT8_MAX, topics_max);
     return NB_OK;
 }
@@ -483,7 +479,6 @@ void nb__plant_close(nb__plant *plant)
     nb__codes_fini(&plant->codes);
     nb__books_free(plant->books);
     nb__topics_free(plant->topics);
-    free(plant->products);
     free(plant->feed_of);
     free(plant->feeds);
     free(plant);

@@ -198,6 +198,21 @@ static void test_callers_flags(void **state)
     assert_int_equal(flags_of(quote, NB__PRODUCT_KOSPI200), NB_BOOK_DRIFT | NB_BOOK_FAR_TIME);
 }
 
+static void test_product_of_a_topic(void **state)
+{
+    (void)state;
+    nb__books *books = nb__books_new(2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(nb__books_product(books, 0, NB__SPAN("B01612A46")), NB__PRODUCT_KOSPI200);
+        assert_int_equal(nb__books_product(books, 1, NB__SPAN("??")), NB__PRODUCT_UNKNOWN);
+        assert_int_equal(nb__books_product(books, NB__TOPIC_NONE, NB__SPAN("B06612A46")),
+                         NB__PRODUCT_KOSDAQ150);
+        nb__books_forget(books);
+    }
+    nb__books_free(books);
+    nb__books_free(NULL);
+}
+
 static void test_stale(void **state)
 {
     (void)state;
@@ -347,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_change),
         cmocka_unit_test(test_backward),
         cmocka_unit_test(test_callers_flags),
+        cmocka_unit_test(test_product_of_a_topic),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_stale_at_one_topic),
         cmocka_unit_test(test_kept_and_counted),

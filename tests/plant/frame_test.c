@@ -140,6 +140,18 @@ static void a_book_frame_updates_its_book_and_passes(void **state)
     assert_int_equal(count->bytes, r->seen.size_bytes);
 }
 
+/* 2.98 is on KOSPI200's tick of 0.01 and on none of KOSDAQ150's 0.1 (KRX). */
+static void the_tick_is_that_of_the_codes_product(void **state)
+{
+    rig *r = *state;
+    for (int i = 0; i < 2; i++) {
+        feed(r, "0|H0EUASP0|001|B01612A46^" BOOK);
+        feed(r, "0|H0EUASP0|001|B06612A46^" BOOK);
+        assert_int_equal(book_of(r, "B01612A46")->quote.flags & NB_BOOK_OFF_TICK, 0);
+        assert_true(book_of(r, "B06612A46")->quote.flags & NB_BOOK_OFF_TICK);
+    }
+}
+
 static void a_time_far_from_the_receive_time_is_flagged(void **state)
 {
     rig *r = *state;
@@ -306,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_book_frame_updates_its_book_and_passes),
+        T(the_tick_is_that_of_the_codes_product),
         T(a_time_far_from_the_receive_time_is_flagged),
         T(records_of_several_keys_are_told_apart),
         T(a_thousand_records_less_one),
