@@ -44,7 +44,7 @@ struct nb__plant {
     nb__keeper keeper;
     nb__topics *topics;
     nb__books *books;
-    uint8_t *feed_of;  /**< by topic: which feed brought its last record */
+    uint8_t *feed_of; /**< by topic: which feed brought its last record */
     const nb_calendar *calendar;
     nb__session_clock clock; /**< of the link that came up last */
     nb__hook hook;
