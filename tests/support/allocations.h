@@ -19,8 +19,10 @@
 #define COUNTS_ALLOCATIONS 1
 #endif
 
+/** Stays 0 where they are not counted. */
+static _Thread_local uint64_t allocations __attribute__((unused));
+
 #if COUNTS_ALLOCATIONS
-static _Thread_local uint64_t allocations;
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
